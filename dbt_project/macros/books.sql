@@ -1,0 +1,117 @@
+{#
+  The books: append-only tables that no model owns. Made here at run start, read as the
+  source `books`, written by `close_books` alone. A row counts only when its close_id
+  stands in books.closes, whose row is written last.
+#}
+{% macro books_tables() %}
+    {% set invoice = [
+        ['invoice_id', 'string'], ['invoice_number', 'string'], ['customer_id', 'string'],
+        ['contract_id', 'string'], ['rate_card_id', 'string'], ['billing_profile_id', 'string'],
+        ['invoice_type', 'string'],
+        ['currency', 'string'], ['minor_unit_factor', 'integer'],
+        ['period_start', 'timestamp'], ['period_end', 'timestamp'],
+        ['issued_at', 'timestamp'], ['due_at', 'timestamp'],
+        ['net_payment_terms_days', 'integer'], ['late_usage_policy', 'string'],
+        ['usage_minor', 'bigint'], ['applied_minor', 'bigint'], ['total_minor', 'bigint'],
+        ['line_count', 'bigint'], ['content_hash', 'string'],
+    ] %}
+    {% set line = [
+        ['line_id', 'string'], ['line_key', 'string'], ['invoice_id', 'string'],
+        ['line_number', 'bigint'], ['line_type', 'string'],
+        ['product_id', 'string'], ['line_name', 'string'],
+        ['pricing_group_values', 'string'], ['presentation_group_values', 'string'],
+        ['segment_id', 'string'], ['applied_to_line_id', 'string'],
+        ['quantity', quantity_type()], ['currency', 'string'],
+        ['amount', amount_type()], ['amount_minor', 'bigint'],
+        ['period_start', 'timestamp'], ['period_end', 'timestamp'],
+    ] %}
+    {% set sub_line = [
+        ['sub_line_id', 'string'], ['line_id', 'string'], ['invoice_id', 'string'],
+        ['sub_line_number', 'bigint'],
+        ['rate_id', 'string'], ['price_model', 'string'],
+        ['tier_start', quantity_type()], ['tier_end', quantity_type()],
+        ['rate_starting_at', 'timestamp'], ['rate_ending_before', 'timestamp'],
+        ['quantity', quantity_type()], ['unit_price', unit_price_type()],
+        ['currency', 'string'], ['amount', amount_type()], ['amount_minor', 'bigint'],
+    ] %}
+    {% set slice = [
+        ['slice_id', 'string'], ['line_id', 'string'], ['invoice_id', 'string'],
+        ['product_id', 'string'], ['rate_id', 'string'],
+        ['slice_start', 'timestamp'], ['slice_end', 'timestamp'],
+        ['quantity', quantity_type()], ['quantity_before', quantity_type()],
+        ['quantity_after', quantity_type()],
+        ['currency', 'string'], ['amount', amount_type()], ['amount_minor', 'bigint'],
+    ] %}
+    {% set drawdown = [
+        ['drawdown_id', 'string'], ['segment_id', 'string'], ['invoice_id', 'string'],
+        ['line_id', 'string'], ['slice_id', 'string'], ['slice_start', 'timestamp'],
+        ['currency', 'string'], ['amount_minor', 'bigint'],
+    ] %}
+    {% set entry = [
+        ['entry_id', 'string'], ['entry_type', 'string'], ['grant_id', 'string'],
+        ['segment_id', 'string'], ['customer_id', 'string'], ['invoice_id', 'string'],
+        ['currency', 'string'], ['amount_minor', 'bigint'],
+        ['effective_at', 'timestamp'], ['posted_at', 'timestamp'],
+    ] %}
+    {{ return({
+        'invoices': invoice,
+        'invoice_lines': line,
+        'invoice_sub_lines': sub_line,
+        'rated_slices': slice,
+        'credit_drawdowns': drawdown,
+        'ledger_entries': entry,
+        'frozen_rates': [
+            ['catalog_hash', 'string'], ['rate_id', 'string'], ['rate_card_id', 'string'],
+            ['product_id', 'string'], ['price_model', 'string'],
+            ['pricing_group_values', 'string'], ['starting_at', 'timestamp'],
+            ['ending_before', 'timestamp'], ['is_entitled', 'boolean'],
+        ],
+        'frozen_rate_tiers': [
+            ['catalog_hash', 'string'], ['rate_id', 'string'],
+            ['tier_start', quantity_type()], ['tier_end', quantity_type()],
+            ['unit_price', unit_price_type()],
+        ],
+        'frozen_customer_refs': [
+            ['catalog_hash', 'string'], ['customer_ref', 'string'], ['customer_id', 'string'],
+        ],
+        'closes': [
+            ['as_of', 'timestamp'], ['build_id', 'string'], ['catalog_hash', 'string'],
+            ['watermark', 'bigint'], ['code_version', 'string'],
+            ['previous_close_id', 'string'], ['invoice_count', 'bigint'],
+            ['ledger_entry_count', 'bigint'], ['content_hash', 'string'],
+            ['rolling_digest', 'string'],
+        ],
+    }) }}
+{% endmacro %}
+
+{# Numbered, never edited once released: a later version appends its own entry. #}
+{% macro books_migrations() %}
+    {% set created = [] %}
+    {% for name, columns in books_tables().items() %}
+        {% set definition = ['close_id string'] %}
+        {% for column, type in columns %}
+            {% do definition.append(column ~ ' ' ~ type) %}
+        {% endfor %}
+        {% do created.append(
+            'create table if not exists books.' ~ name ~ ' (' ~ definition | join(', ') ~ ')'
+            ~ (' using parquet' if target.type == 'spark' else '')
+        ) %}
+    {% endfor %}
+    {{ return([[1, 'create the books', created]]) }}
+{% endmacro %}
+
+{% macro create_books() %}
+    {% if execute and flags.WHICH in ('build', 'run', 'seed', 'test', 'run-operation') %}
+        {% do run_query(
+            'create table if not exists books.migrations (version integer, name string)'
+            ~ (' using parquet' if target.type == 'spark' else '')
+        ) %}
+        {% set done = run_query('select version from books.migrations').columns[0].values() | list %}
+        {% for version, name, statements in books_migrations() if version not in done %}
+            {% for statement in statements %}
+                {% do run_query(statement) %}
+            {% endfor %}
+            {% do run_query("insert into books.migrations values (" ~ version ~ ", '" ~ name ~ "')") %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

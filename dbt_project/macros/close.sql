@@ -1,0 +1,221 @@
+{#
+  The one close operation: `dbt run-operation close_books`. Appends what is closable to
+  the books and writes the header last; on DuckDB all of it is one transaction. Run after
+  the build and its laws. Closing twice closes once: what is closed is no longer a draft.
+#}
+{% macro close_books(attempt=1) %}
+    {% if execute %}
+        {% set due = close_due() %}
+        {% if due.invoices == 0 and due.entries == 0 %}
+            {% do log('close: nothing to close', info=true) %}
+            {{ return('') }}
+        {% endif %}
+        {% do refuse_unsafe_close() %}
+        {% set close_id = new_close_id() %}
+        {% do begin_close() %}
+        {% for statement in close_statements(close_id) %}
+            {% do run_query(statement) %}
+        {% endfor %}
+        {% do commit_close() %}
+        {% do log(
+            'close: ' ~ close_id ~ ' ' ~ due.invoices ~ ' invoices, ' ~ due.entries ~ ' ledger entries',
+            info=true
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{% macro close_due() -%}
+    {% set rows = fetch_rows(
+        'select (select count(*) from ' ~ ref('draft_invoices') ~ ' as drafts '
+        ~ 'left join ' ~ ref('stg_books__invoices') ~ ' as closed '
+        ~ 'on drafts.invoice_id = closed.invoice_id '
+        ~ 'where drafts.is_closable and closed.invoice_id is null) as invoices, '
+        ~ '(select count(*) from ' ~ ref('draft_ledger_entries') ~ ' as drafts '
+        ~ 'left join ' ~ ref('stg_books__ledger_entries') ~ ' as posted '
+        ~ 'on drafts.entry_id = posted.entry_id '
+        ~ 'where drafts.posts_at_close and posted.entry_id is null) as entries'
+    ) %}
+    {{ return({'invoices': rows[0].invoices | int, 'entries': rows[0].entries | int}) }}
+{%- endmacro %}
+
+{# A close of tables from different builds, of a moment before the last close, or into
+   empty books beside a journal of published invoices would bill wrong or twice. #}
+{% macro refuse_unsafe_close() -%}
+    {% set build = fetch_rows('select build_id from ' ~ ref('stg_ops__build'))[0].build_id %}
+    {% set builds = fetch_rows(
+        'select distinct build_id from ' ~ ref('draft_invoices') ~ ' order by build_id'
+    ) | map(attribute='build_id') | list %}
+    {% if builds and builds != [build] %}
+        {{ exceptions.raise_compiler_error(
+            'close refused: the draft tables were built as ' ~ builds | join(', ')
+            ~ ' but this run is ' ~ build ~ '. Build again with the same as_of, catalog and events, then close.'
+        ) }}
+    {% endif %}
+    {% set later = fetch_rows(
+        'select max(as_of) as last_as_of from books.closes where as_of > ' ~ as_of()
+    )[0].last_as_of %}
+    {% if later %}
+        {{ exceptions.raise_compiler_error(
+            'close refused: the books were closed as of ' ~ later ~ ', which is after this run. '
+            ~ 'An earlier as_of is a read-only preview.'
+        ) }}
+    {% endif %}
+    {% set lost = fetch_rows(
+        "select count(*) as published from ops.publish_journal where state = 'published' "
+        ~ 'and (select count(*) from books.closes) = 0'
+    )[0].published %}
+    {% if lost | int > 0 %}
+        {{ exceptions.raise_compiler_error(
+            'close refused: the books are empty but ' ~ lost ~ ' invoices are published in Stripe. '
+            ~ 'Restore the books from a backup first (meterhouse restore).'
+        ) }}
+    {% endif %}
+{%- endmacro %}
+
+{# Deterministic; a dead attempt (rows without a header, possible where the engine has no
+   transaction) makes the next attempt take another id. #}
+{% macro new_close_id() -%}
+    {% set dead = fetch_rows(
+        'select count(distinct close_id) as attempts from books.invoices '
+        ~ 'where close_id not in (select close_id from books.closes)'
+    )[0].attempts %}
+    {% set rows = fetch_rows(
+        'select ' ~ hash_id('cl', ['build_id', "'" ~ dead ~ "'"]) ~ ' as close_id from '
+        ~ ref('stg_ops__build')
+    ) %}
+    {{ return(rows[0].close_id) }}
+{%- endmacro %}
+
+{% macro begin_close() -%}
+    {% if target.type == 'duckdb' %}{% do run_query('begin transaction') %}{% endif %}
+{%- endmacro %}
+{% macro commit_close() -%}
+    {% if target.type == 'duckdb' %}{% do run_query('commit') %}{% endif %}
+{%- endmacro %}
+
+{% macro closing_invoice_ids() -%}
+    select drafts.invoice_id
+    from {{ ref('draft_invoices') }} as drafts
+    left join {{ ref('stg_books__invoices') }} as closed
+        on drafts.invoice_id = closed.invoice_id
+    where drafts.is_closable and closed.invoice_id is null
+{%- endmacro %}
+
+{% macro insert_books(table, close_id, relation, condition, overrides={}) -%}
+    {%- set columns = books_tables()[table] -%}
+    insert into books.{{ table }}
+    select
+        '{{ close_id }}' as close_id,
+        {% for column, type in columns %}
+        cast({{ overrides.get(column, 'source_rows.' ~ column) }} as {{ type }}) as {{ column }}
+        {%- if not loop.last %},{% endif %}
+        {% endfor %}
+    from {{ relation }} as source_rows
+    where {{ condition }}
+{%- endmacro %}
+
+{% macro close_statements(close_id) -%}
+    {% set closing = 'source_rows.invoice_id in (' ~ closing_invoice_ids() ~ ')' %}
+    {% set hash = fetch_rows('select catalog_hash from ' ~ ref('stg_ops__build'))[0].catalog_hash %}
+    {% set frozen = fetch_rows(
+        "select count(*) as closes from books.closes where catalog_hash = '" ~ hash ~ "'"
+    )[0].closes | int > 0 %}
+    {% set constant = {'catalog_hash': "'" ~ hash ~ "'"} %}
+    {% set statements = [] %}
+    {# Children before parents: every statement selects by what is not yet closed, and on
+       an engine without transactions the header row alone makes them count. #}
+    {% do statements.append(insert_books(
+        'rated_slices', close_id, ref('rated_usage'),
+        closing ~ " and source_rows.rating_basis = 'open'"
+    )) %}
+    {% do statements.append(insert_books(
+        'credit_drawdowns', close_id, ref('credit_drawdowns'), closing
+    )) %}
+    {% do statements.append(insert_books(
+        'invoice_sub_lines', close_id, ref('draft_invoice_sub_lines'), closing
+    )) %}
+    {% do statements.append(insert_books(
+        'invoice_lines', close_id, ref('draft_invoice_lines'), closing
+    )) %}
+    {% do statements.append(insert_books(
+        'ledger_entries', close_id, ref('draft_ledger_entries'),
+        'source_rows.posts_at_close and source_rows.entry_id not in (select entry_id from '
+        ~ ref('stg_books__ledger_entries') ~ ')',
+        {'posted_at': as_of()}
+    )) %}
+    {% do statements.append(insert_books(
+        'invoices', close_id, ref('draft_invoices'), closing
+    )) %}
+    {% if not frozen %}
+        {% do statements.append(insert_books(
+            'frozen_rates', close_id, ref('stg_catalog__rates'), 'true', constant
+        )) %}
+        {% do statements.append(insert_books(
+            'frozen_rate_tiers', close_id, ref('price_book_tiers'),
+            "source_rows.price_book = 'current'", constant
+        )) %}
+        {% do statements.append(insert_books(
+            'frozen_customer_refs', close_id, ref('stg_catalog__customer_refs'), 'true', constant
+        )) %}
+    {% endif %}
+    {% do statements.append(insert_close_header(close_id)) %}
+    {{ return(statements) }}
+{%- endmacro %}
+
+{# Digest of what one close wrote, from its rows: two roads lead here, the close itself
+   and law 7, which computes it again from the books. #}
+{% macro close_content_sql(close_condition) -%}
+    select
+        invoices_of_close.close_id,
+        {{ sha256_text(
+            "coalesce(invoices_of_close.hashes, '') || '/' || coalesce(entries_of_close.hashes, '')"
+        ) }} as content_hash
+    from (
+        select
+            all_closes.close_id,
+            {{ ordered_concat('invoices.content_hash', 'invoices.invoice_id') }} as hashes
+        from ({{ close_condition }}) as all_closes
+        left join {{ source('books', 'invoices') }} as invoices
+            on all_closes.close_id = invoices.close_id
+        group by all_closes.close_id
+    ) as invoices_of_close
+    left join (
+        select
+            close_id,
+            {{ ordered_concat(ledger_entry_hash(), 'entry_id') }} as hashes
+        from {{ source('books', 'ledger_entries') }}
+        group by close_id
+    ) as entries_of_close
+        on invoices_of_close.close_id = entries_of_close.close_id
+{%- endmacro %}
+
+{% macro insert_close_header(close_id) -%}
+    insert into books.closes
+    select
+        '{{ close_id }}' as close_id,
+        build.as_of,
+        build.build_id,
+        build.catalog_hash,
+        build.watermark,
+        build.code_version,
+        previous.close_id as previous_close_id,
+        (select count(*) from books.invoices where close_id = '{{ close_id }}') as invoice_count,
+        (select count(*) from books.ledger_entries where close_id = '{{ close_id }}')
+            as ledger_entry_count,
+        content.content_hash,
+        {{ sha256_text("coalesce(previous.rolling_digest, '') || content.content_hash") }} as rolling_digest
+    from {{ ref('stg_ops__build') }} as build
+    cross join (
+        {{ close_content_sql("select '" ~ close_id ~ "' as close_id") }}
+    ) as content
+    left join (
+        select
+            close_id,
+            rolling_digest
+        from books.closes
+        where close_id not in (
+            select previous_close_id from books.closes where previous_close_id is not null
+        )
+    ) as previous
+        on 1 = 1
+{%- endmacro %}

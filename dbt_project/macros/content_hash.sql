@@ -1,0 +1,45 @@
+{#
+  Content hashes, version 1. The column lists are part of the version: a new column gets
+  a new version beside the old one, never an edit, because closed invoices are re-hashed
+  for ever (law: closed invoices hash to what they hashed when they closed).
+#}
+{% macro invoice_line_hash() -%}
+    {{ sha256_text(content_text([
+        ['line_id', 'text'], ['line_key', 'text'], ['line_number', 'integer'], ['line_type', 'text'],
+        ['product_id', 'text'], ['line_name', 'text'], ['pricing_group_values', 'text'],
+        ['presentation_group_values', 'text'], ['segment_id', 'text'],
+        ['applied_to_line_id', 'text'], ['quantity', 'decimal'], ['currency', 'text'],
+        ['amount', 'decimal'], ['amount_minor', 'integer'], ['period_start', 'instant'],
+        ['period_end', 'instant'],
+    ])) }}
+{%- endmacro %}
+
+{% macro invoice_sub_line_hash() -%}
+    {{ sha256_text(content_text([
+        ['sub_line_id', 'text'], ['line_id', 'text'], ['rate_id', 'text'],
+        ['price_model', 'text'], ['tier_start', 'decimal'], ['tier_end', 'decimal'],
+        ['quantity', 'decimal'], ['unit_price', 'decimal'], ['currency', 'text'],
+        ['amount', 'decimal'], ['amount_minor', 'integer'], ['rate_starting_at', 'instant'],
+        ['rate_ending_before', 'instant'],
+    ])) }}
+{%- endmacro %}
+
+{% macro invoice_content_hash(line_hashes, sub_line_hashes) -%}
+    {{ sha256_text(content_text([
+        ['invoice_id', 'text'], ['invoice_number', 'text'], ['customer_id', 'text'],
+        ['contract_id', 'text'], ['invoice_type', 'text'], ['currency', 'text'],
+        ['usage_minor', 'integer'], ['applied_minor', 'integer'], ['total_minor', 'integer'],
+        ['line_count', 'integer'], ['period_start', 'instant'], ['period_end', 'instant'],
+        ['issued_at', 'instant'], ['due_at', 'instant'],
+        [line_hashes, 'text'], [sub_line_hashes, 'text'],
+    ])) }}
+{%- endmacro %}
+
+{% macro ledger_entry_hash() -%}
+    {{ sha256_text(content_text([
+        ['entry_id', 'text'], ['entry_type', 'text'], ['grant_id', 'text'],
+        ['segment_id', 'text'], ['customer_id', 'text'], ['invoice_id', 'text'],
+        ['currency', 'text'], ['amount_minor', 'integer'], ['effective_at', 'instant'],
+        ['posted_at', 'instant'],
+    ])) }}
+{%- endmacro %}

@@ -1,0 +1,239 @@
+{# Engine-specific SQL stands here and nowhere else. DuckDB is the default, Spark the
+   second engine; tests/rating/test_dialect.py holds each pair against the other. #}
+
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches', 'meterhouse')(text, pattern)) }}
+{%- endmacro %}
+{% macro default__matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}
+{% macro spark__matches(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
+{% macro json_text(document, key) -%}
+    {{ return(adapter.dispatch('json_text', 'meterhouse')(document, key)) }}
+{%- endmacro %}
+{% macro default__json_text(document, key) -%}
+    json_extract_string({{ document }}, '$."{{ key }}"')
+{%- endmacro %}
+{% macro spark__json_text(document, key) -%}
+    get_json_object({{ document }}, "$['{{ key }}']")
+{%- endmacro %}
+
+{# Array of objects at a path of a JSON document, as one row an element. #}
+{% macro json_elements(document, path) -%}
+    {{ return(adapter.dispatch('json_elements', 'meterhouse')(document, path)) }}
+{%- endmacro %}
+{% macro default__json_elements(document, path) -%}
+    unnest(cast(json_extract({{ document }}, '{{ path }}') as json[]))
+{%- endmacro %}
+{% macro spark__json_elements(document, path) -%}
+    explode(from_json(get_json_object({{ document }}, '{{ path }}'), 'array<string>'))
+{%- endmacro %}
+
+{# Text as a JSON string literal; NULL as null. Control characters stay as they are: the
+   result is a key to join on and to read, equal on both engines. #}
+{% macro json_quote(text) -%}
+    coalesce(
+        '"' || replace(replace({{ text }}, {{ backslash() }}, {{ backslash() }} || {{ backslash() }}), '"', {{ backslash() }} || '"') || '"',
+        'null'
+    )
+{%- endmacro %}
+{% macro backslash() -%}
+    chr(92)
+{%- endmacro %}
+
+{# `a=1|b=2` of a catalog cell as the canonical JSON object text, keys sorted. #}
+{% macro key_values_json(cell) -%}
+    {{ return(adapter.dispatch('key_values_json', 'meterhouse')(cell)) }}
+{%- endmacro %}
+{% macro default__key_values_json(cell) -%}
+    case
+        when coalesce({{ cell }}, '') = '' then '{}'
+        else
+            '{' || array_to_string(
+                list_sort(
+                    list_transform(
+                        string_split({{ cell }}, '|'),
+                        lambda pair:
+                            {{ json_quote("trim(split_part(pair, '=', 1))") }} || ':'
+                            || {{ json_quote("trim(substr(pair, strpos(pair, '=') + 1))") }}
+                    )
+                ),
+                ','
+            ) || '}'
+    end
+{%- endmacro %}
+{% macro spark__key_values_json(cell) -%}
+    case
+        when coalesce({{ cell }}, '') = '' then '{}'
+        else
+            '{' || array_join(
+                array_sort(
+                    transform(
+                        split({{ cell }}, '[|]'),
+                        pair ->
+                            {{ json_quote("trim(split_part(pair, '=', 1))") }} || ':'
+                            || {{ json_quote("trim(substr(pair, instr(pair, '=') + 1))") }}
+                    )
+                ),
+                ','
+            ) || '}'
+    end
+{%- endmacro %}
+
+{# `a|b|c` of a catalog cell, one row an element. #}
+{% macro list_elements(cell) -%}
+    {{ return(adapter.dispatch('list_elements', 'meterhouse')(cell)) }}
+{%- endmacro %}
+{% macro default__list_elements(cell) -%}
+    unnest(string_split({{ cell }}, '|'))
+{%- endmacro %}
+{% macro spark__list_elements(cell) -%}
+    explode(split({{ cell }}, '[|]'))
+{%- endmacro %}
+
+{% macro list_size(cell) -%}
+    (length({{ cell }}) - length(replace({{ cell }}, '|', '')) + 1)
+{%- endmacro %}
+
+{# Is the element in the `a|b|c` cell? NULL cell = everything. #}
+{% macro list_allows(cell, element) -%}
+    (
+        {{ cell }} is null
+        or contains('|' || {{ cell }} || '|', '|' || {{ element }} || '|')
+    )
+{%- endmacro %}
+
+{% macro ordered_concat(expression, order_by) -%}
+    {{ return(adapter.dispatch('ordered_concat', 'meterhouse')(expression, order_by)) }}
+{%- endmacro %}
+{% macro default__ordered_concat(expression, order_by) -%}
+    string_agg({{ expression }}, ',' order by {{ order_by }})
+{%- endmacro %}
+{% macro spark__ordered_concat(expression, order_by) -%}
+    listagg({{ expression }}, ',') within group (order by {{ order_by }})
+{%- endmacro %}
+
+{% macro sha256_text(expression) -%}
+    {{ return(adapter.dispatch('sha256_text', 'meterhouse')(expression)) }}
+{%- endmacro %}
+{% macro default__sha256_text(expression) -%}
+    sha256({{ expression }})
+{%- endmacro %}
+{% macro spark__sha256_text(expression) -%}
+    sha2({{ expression }}, 256)
+{%- endmacro %}
+
+{# Fast 64-bit hash, only to find candidates within one query; never stored, because
+   neither engine promises its value from one version to the next. #}
+{% macro candidate_hash(expression) -%}
+    {{ return(adapter.dispatch('candidate_hash', 'meterhouse')(expression)) }}
+{%- endmacro %}
+{% macro default__candidate_hash(expression) -%}
+    hash({{ expression }})
+{%- endmacro %}
+{% macro spark__candidate_hash(expression) -%}
+    xxhash64({{ expression }})
+{%- endmacro %}
+
+{% macro epoch_micros(instant) -%}
+    {{ return(adapter.dispatch('epoch_micros', 'meterhouse')(instant)) }}
+{%- endmacro %}
+{% macro default__epoch_micros(instant) -%}
+    epoch_us({{ instant }})
+{%- endmacro %}
+{% macro spark__epoch_micros(instant) -%}
+    unix_micros({{ instant }})
+{%- endmacro %}
+
+{% macro from_epoch_seconds(seconds) -%}
+    {{ return(adapter.dispatch('from_epoch_seconds', 'meterhouse')(seconds)) }}
+{%- endmacro %}
+{% macro default__from_epoch_seconds(seconds) -%}
+    make_timestamp(cast({{ seconds }} as bigint) * 1000000)
+{%- endmacro %}
+{% macro spark__from_epoch_seconds(seconds) -%}
+    timestamp_seconds(cast({{ seconds }} as bigint))
+{%- endmacro %}
+
+{% macro add_months(instant, months) -%}
+    {{ return(adapter.dispatch('add_months', 'meterhouse')(instant, months)) }}
+{%- endmacro %}
+{% macro default__add_months(instant, months) -%}
+    ({{ instant }} + to_months(cast({{ months }} as integer)))
+{%- endmacro %}
+{% macro spark__add_months(instant, months) -%}
+    ({{ instant }} + make_ym_interval(0, cast({{ months }} as int)))
+{%- endmacro %}
+
+{% macro add_hours(instant, hours) -%}
+    {{ return(adapter.dispatch('add_hours', 'meterhouse')(instant, hours)) }}
+{%- endmacro %}
+{% macro default__add_hours(instant, hours) -%}
+    ({{ instant }} + to_hours(cast({{ hours }} as integer)))
+{%- endmacro %}
+{% macro spark__add_hours(instant, hours) -%}
+    ({{ instant }} + make_dt_interval(0, cast({{ hours }} as int), 0, 0))
+{%- endmacro %}
+
+{% macro add_days(day, days) -%}
+    {{ return(adapter.dispatch('add_days', 'meterhouse')(day, days)) }}
+{%- endmacro %}
+{% macro default__add_days(day, days) -%}
+    cast({{ day }} + to_days(cast({{ days }} as integer)) as date)
+{%- endmacro %}
+{% macro spark__add_days(day, days) -%}
+    date_add({{ day }}, cast({{ days }} as int))
+{%- endmacro %}
+
+{% macro month_text(instant) -%}
+    {{ return(adapter.dispatch('month_text', 'meterhouse')(instant)) }}
+{%- endmacro %}
+{% macro default__month_text(instant) -%}
+    strftime({{ instant }}, '%Y-%m')
+{%- endmacro %}
+{% macro spark__month_text(instant) -%}
+    date_format({{ instant }}, 'yyyy-MM')
+{%- endmacro %}
+
+{# The rows of the later batches only are read again by DuckDB; Spark rebuilds the table
+   (parquet tables there know no delete). #}
+{% macro metering_materialization() -%}
+    {{ return('table' if target.type == 'spark' else 'incremental') }}
+{%- endmacro %}
+
+{% macro add_seconds(instant, seconds) -%}
+    {{ return(adapter.dispatch('add_seconds', 'meterhouse')(instant, seconds)) }}
+{%- endmacro %}
+{% macro default__add_seconds(instant, seconds) -%}
+    ({{ instant }} + to_seconds({{ seconds }}))
+{%- endmacro %}
+{% macro spark__add_seconds(instant, seconds) -%}
+    ({{ instant }} + make_dt_interval(0, 0, 0, {{ seconds }}))
+{%- endmacro %}
+
+{% macro date_text(instant) -%}
+    cast(cast({{ instant }} as date) as string)
+{%- endmacro %}
+
+{% macro json_path_text(document, parent, key) -%}
+    {{ return(adapter.dispatch('json_path_text', 'meterhouse')(document, parent, key)) }}
+{%- endmacro %}
+{% macro default__json_path_text(document, parent, key) -%}
+    json_extract_string({{ document }}, '$."{{ parent }}"."{{ key }}"')
+{%- endmacro %}
+{% macro spark__json_path_text(document, parent, key) -%}
+    get_json_object({{ document }}, "$['{{ parent }}']['{{ key }}']")
+{%- endmacro %}
+
+{% macro json_line_count(document) -%}
+    {{ return(adapter.dispatch('json_line_count', 'meterhouse')(document)) }}
+{%- endmacro %}
+{% macro default__json_line_count(document) -%}
+    cast(json_array_length({{ document }}, '$.lines.data') as bigint)
+{%- endmacro %}
+{% macro spark__json_line_count(document) -%}
+    cast(json_array_length(get_json_object({{ document }}, '$.lines.data')) as bigint)
+{%- endmacro %}

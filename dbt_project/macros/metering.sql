@@ -1,0 +1,162 @@
+{#
+  Metrics are data, the SQL that meters them is written from the price book when dbt
+  compiles: one scan with the filters as plain predicates is what keeps metering near the
+  cost of a bare group-by.
+#}
+
+{# Name of the set of keys that a product groups by; products that share a metric and a
+   key set share rows. #}
+{% macro key_set(pricing_group_keys, presentation_group_keys) -%}
+    coalesce({{ pricing_group_keys }}, '') || '/' || coalesce({{ presentation_group_keys }}, '')
+{%- endmacro %}
+
+{# Rows of a query as a list of dicts; empty while parsing and before the first build. #}
+{% macro fetch_rows(query) -%}
+    {% set rows = [] %}
+    {% if execute %}
+        {% set result = run_query(query) %}
+        {% for row in result.rows %}
+            {% do rows.append(dict(zip(result.column_names, row.values()))) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(rows) }}
+{%- endmacro %}
+
+{# Columns property_* that the lake holds. #}
+{% macro event_properties() -%}
+    {% set found = [] %}
+    {% if execute %}
+        {% set relation = source('lake', 'events') %}
+        {% for column in adapter.get_columns_in_relation(relation) %}
+            {% if column.name.startswith('property_') %}
+                {% do found.append(column.name[9:]) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+    {{ return(found) }}
+{%- endmacro %}
+
+{% macro property_column(property) -%}
+    {{ adapter.quote("property_" ~ property) }}
+{%- endmacro %}
+
+{# Value of an event property as text. The flat column is read first; files that landed
+   before a metric asked for the key hold it in the JSON only. #}
+{% macro event_property(property) -%}
+    {%- if property in event_properties() -%}
+        coalesce({{ property_column(property) }}, {{ json_text('properties', property) }})
+    {%- else -%}
+        {{ json_text('properties', property) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro sql_literals(values) -%}
+    {%- for value in values -%}
+        '{{ value | trim | replace("'", "''") }}'{% if not loop.last %}, {% endif %}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Predicate over one event: does the metric count it? A missing property passes
+   `not_in`, because it holds none of the listed values. #}
+{% macro metric_predicate(metric, filters) -%}
+    {%- set parts = [] -%}
+    {%- if metric.event_types -%}
+        {%- do parts.append('event_type in (' ~ sql_literals(metric.event_types.split('|')) ~ ')') -%}
+    {%- endif -%}
+    {%- for filter in filters if filter.metric_id == metric.metric_id -%}
+        {%- set value = event_property(filter.property) -%}
+        {%- set listed = '(' ~ sql_literals((filter.property_values or '').split('|')) ~ ')' -%}
+        {%- if filter.operator == 'exists' -%}
+            {%- do parts.append(value ~ ' is not null') -%}
+        {%- elif filter.operator == 'not_exists' -%}
+            {%- do parts.append(value ~ ' is null') -%}
+        {%- elif filter.operator == 'in' -%}
+            {%- do parts.append('coalesce(' ~ value ~ ' in ' ~ listed ~ ', false)') -%}
+        {%- elif filter.operator == 'not_in' -%}
+            {%- do parts.append('coalesce(' ~ value ~ ' not in ' ~ listed ~ ', true)') -%}
+        {%- else -%}
+            {{ exceptions.raise_compiler_error(
+                'metric_filters: unknown operator ' ~ filter.operator ~ ' of metric ' ~ metric.metric_id
+            ) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return('(' ~ (parts | join(' and ') or 'true') ~ ')') }}
+{%- endmacro %}
+
+{# What metering does: one entry a metric with its predicate, value and key sets.
+   A metric that no product prices is metered without keys, so that its usage shows up
+   as unbilled instead of vanishing. #}
+{% macro metering_plan() -%}
+    {% set metrics = fetch_rows(
+        'select metric_id, aggregation, aggregation_key, event_types from '
+        ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
+    ) %}
+    {% set filters = fetch_rows(
+        'select metric_id, property, operator, property_values from '
+        ~ ref('stg_catalog__metric_filters') ~ ' order by metric_id, property, operator'
+    ) %}
+    {% set key_sets = fetch_rows(
+        'select distinct metric_id, key_set, pricing_group_keys, presentation_group_keys from '
+        ~ ref('stg_catalog__products') ~ ' where metric_id is not null order by metric_id, key_set'
+    ) %}
+    {% set plan = [] %}
+    {% for metric in metrics %}
+        {% set own = [] %}
+        {% for row in key_sets if row.metric_id == metric.metric_id %}
+            {% do own.append({
+                'key_set': row.key_set,
+                'pricing': (row.pricing_group_keys or '').split('|') | map('trim') | select | list,
+                'presentation': (row.presentation_group_keys or '').split('|') | map('trim') | select | list,
+            }) %}
+        {% endfor %}
+        {% do plan.append({
+            'metric_id': metric.metric_id,
+            'predicate': metric_predicate(metric, filters),
+            'value': metric_value(metric),
+            'key_sets': own or [{'key_set': '/', 'pricing': [], 'presentation': []}],
+        }) %}
+    {% endfor %}
+    {{ return(plan) }}
+{%- endmacro %}
+
+{# What one event adds. NULL = the event has no number there: it is rejected, not zero. #}
+{% macro metric_value(metric) -%}
+    {%- if metric.aggregation == 'COUNT' -%}
+        {{ return(to_quantity(1)) }}
+    {%- elif metric.aggregation == 'SUM' -%}
+        {{ return(parse_quantity(event_property(metric.aggregation_key))) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error(
+            'billable_metrics: unknown aggregation ' ~ metric.aggregation ~ ' of metric ' ~ metric.metric_id
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Canonical JSON object of an event's values for the given keys, keys sorted. #}
+{% macro group_values_json(keys) -%}
+    {%- if not keys -%}
+        '{}'
+    {%- else -%}
+        '{' {% for key in keys | sort %}
+        || '{{ '' if loop.first else ',' }}"{{ key }}":' || {{ json_quote(event_property(key)) }}
+        {% endfor %} || '}'
+    {%- endif -%}
+{%- endmacro %}
+
+{# Condition that an event reaches at least one metric with a usable value. #}
+{% macro is_metered_by(plan) -%}
+    {%- for metric in plan -%}
+        ({{ metric.predicate }} and {{ metric.value }} is not null)
+        {%- if not loop.last %} or {% endif -%}
+    {%- else -%}
+        false
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Days that this run meters again are emptied first; without a window that is all of
+   them, so a plain `dbt build` is always the whole truth. #}
+{% macro delete_metered_days() -%}
+    {% if execute and is_incremental() %}
+        delete from {{ this }} where {{ in_usage_window('event_date') }}
+    {% endif %}
+{%- endmacro %}

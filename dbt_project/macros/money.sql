@@ -1,0 +1,93 @@
+{#
+  The only place where money is multiplied, rounded or split. Widths are chosen so that
+  every product fits 38 digits on both engines (docs/decisions.md, "Decimal widths").
+#}
+
+{% macro quantity_type() %}decimal(31, 12){% endmacro %}
+{% macro unit_price_type() %}decimal(18, 12){% endmacro %}
+{% macro amount_type() %}decimal(32, 12){% endmacro %}
+
+{% macro to_quantity(expression) -%}
+    cast({{ expression }} as {{ quantity_type() }})
+{%- endmacro %}
+
+{% macro to_amount(expression) -%}
+    cast({{ expression }} as {{ amount_type() }})
+{%- endmacro %}
+
+{# quantity x unit price, exact in the whole part, half away from zero at 12 places in the
+   fractional part. Both arguments must already have their declared types. #}
+{% macro multiply_price(quantity, unit_price) -%}
+    cast(
+        cast(
+            cast({{ truncate_quantity(quantity) }} as decimal(19, 0)) * {{ unit_price }}
+            as {{ amount_type() }}
+        )
+        + cast(
+            round(
+                cast(
+                    {{ quantity }}
+                    - cast({{ truncate_quantity(quantity) }} as {{ quantity_type() }})
+                    as decimal(12, 12)
+                ) * {{ unit_price }},
+                12
+            ) as {{ amount_type() }}
+        )
+        as {{ amount_type() }}
+    )
+{%- endmacro %}
+
+{% macro truncate_quantity(quantity) -%}
+    {{ return(adapter.dispatch('truncate_quantity', 'meterhouse')(quantity)) }}
+{%- endmacro %}
+
+{% macro default__truncate_quantity(quantity) -%}
+    trunc({{ quantity }})
+{%- endmacro %}
+
+{% macro spark__truncate_quantity(quantity) -%}
+    case
+        when {{ quantity }} < 0 then ceil({{ quantity }}) else floor({{ quantity }})
+    end
+{%- endmacro %}
+
+{# Decimal text to quantity. NULL when the text is not a plain decimal number that the
+   type holds exactly: a price must never meet a rounded or guessed quantity. #}
+{% macro parse_quantity(text) -%}
+    case
+        when {{ matches(text, '^-?[0-9]{1,19}([.][0-9]{1,12}0*)?$') }}
+            then cast({{ text }} as {{ quantity_type() }})
+    end
+{%- endmacro %}
+
+{# Exact amount to integer minor units, half away from zero. factor = 10^exponent of the
+   currency (stg_currencies.minor_unit_factor). #}
+{% macro to_minor(amount, factor) -%}
+    cast(
+        round(
+            cast({{ amount }} as {{ amount_type() }})
+            * cast({{ factor }} as decimal(5, 0)),
+            0
+        ) as bigint
+    )
+{%- endmacro %}
+
+{# Integer minor units to an amount in the currency's major unit, exact.
+   unit = 10^-exponent (stg_currencies.minor_unit). #}
+{% macro from_minor(amount_minor, unit) -%}
+    cast(
+        cast({{ amount_minor }} as decimal(19, 0)) * cast({{ unit }} as decimal(5, 4))
+        as {{ amount_type() }}
+    )
+{%- endmacro %}
+
+{# Whole minor units not above the exact amount; what is cut off is given back by
+   largest remainder. #}
+{% macro floor_minor(amount, factor) -%}
+    cast(
+        floor(
+            cast({{ amount }} as {{ amount_type() }})
+            * cast({{ factor }} as decimal(5, 0))
+        ) as bigint
+    )
+{%- endmacro %}

@@ -1,0 +1,69 @@
+{{ config(tags=['reader']) }}
+
+{# What is left of each grant as of this run. #}
+with
+
+grants as (
+
+    select * from {{ ref('credit_grants') }}
+
+),
+
+ledger as (
+
+    select * from {{ ref('credit_ledger') }}
+
+),
+
+totals as (
+
+    select
+        segment_id,
+        cast(sum(amount_minor) as bigint) as balance_minor,
+        cast(
+            sum(case when entry_state = 'posted' then amount_minor else 0 end) as bigint
+        ) as posted_balance_minor,
+        cast(
+            sum(case when entry_type like '%DEDUCTION' then -amount_minor else 0 end) as bigint
+        ) as drawn_minor,
+        cast(
+            sum(case when entry_type like '%EXPIRATION' then -amount_minor else 0 end) as bigint
+        ) as expired_minor
+    from ledger
+    group by 1
+
+),
+
+final as (
+
+    select
+        grants.segment_id,
+        grants.grant_id,
+        grants.grant_type,
+        grants.grant_name,
+        grants.customer_id,
+        grants.contract_id,
+        grants.applicable_product_ids,
+        case
+            when grants.starting_at > {{ as_of() }} then 'future'
+            when grants.ending_before <= {{ as_of() }} then 'ended'
+            when totals.balance_minor = 0 then 'exhausted'
+            else 'active'
+        end as segment_status,
+        grants.currency,
+        grants.amount_minor,
+        coalesce(totals.drawn_minor, 0) as drawn_minor,
+        coalesce(totals.expired_minor, 0) as expired_minor,
+        coalesce(totals.balance_minor, 0) as balance_minor,
+        coalesce(totals.posted_balance_minor, 0) as posted_balance_minor,
+        {{ from_minor('coalesce(totals.balance_minor, 0)', 'grants.minor_unit') }} as balance,
+        grants.burn_rank,
+        grants.starting_at,
+        grants.ending_before
+    from grants
+    left join totals
+        on grants.segment_id = totals.segment_id
+
+)
+
+select * from final

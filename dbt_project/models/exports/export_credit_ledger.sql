@@ -1,0 +1,16 @@
+{# File credit_ledger: one row a ledger entry. #}
+select
+    entry_id,
+    entry_type,
+    entry_state,
+    grant_id,
+    segment_id,
+    customer_id,
+    invoice_id,
+    currency,
+    amount_minor,
+    amount,
+    running_balance_minor,
+    effective_at,
+    posted_at
+from {{ ref('credit_ledger') }}

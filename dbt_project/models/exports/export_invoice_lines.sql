@@ -1,0 +1,20 @@
+{# File invoice_lines: one row a line. #}
+select
+    line_id,
+    invoice_id,
+    line_number,
+    status,
+    line_type,
+    product_id,
+    line_name,
+    pricing_group_values,
+    presentation_group_values,
+    segment_id,
+    applied_to_line_id,
+    quantity,
+    currency,
+    amount,
+    amount_minor,
+    period_start,
+    period_end
+from {{ ref('invoice_lines') }}

@@ -1,0 +1,69 @@
+{{ config(tags=['reader']) }}
+
+{# Sub-lines of drafts and closed invoices alike: rate windows and price steps behind a line. #}
+with
+
+closed_rows as (
+
+    select * from {{ ref('stg_books__invoice_sub_lines') }}
+
+),
+
+draft_rows as (
+
+    select * from {{ ref('draft_invoice_sub_lines') }}
+
+),
+
+closed_invoices as (
+
+    select * from {{ ref('stg_books__invoices') }}
+
+),
+
+final as (
+
+    select
+        sub_line_id,
+        line_id,
+        invoice_id,
+        sub_line_number,
+        rate_id,
+        price_model,
+        tier_start,
+        tier_end,
+        quantity,
+        unit_price,
+        currency,
+        amount,
+        amount_minor,
+        rate_starting_at,
+        rate_ending_before,
+        'FINALIZED' as status
+    from closed_rows
+    union all
+    select
+        draft_rows.sub_line_id,
+        draft_rows.line_id,
+        draft_rows.invoice_id,
+        draft_rows.sub_line_number,
+        draft_rows.rate_id,
+        draft_rows.price_model,
+        draft_rows.tier_start,
+        draft_rows.tier_end,
+        draft_rows.quantity,
+        draft_rows.unit_price,
+        draft_rows.currency,
+        draft_rows.amount,
+        draft_rows.amount_minor,
+        draft_rows.rate_starting_at,
+        draft_rows.rate_ending_before,
+        'DRAFT' as status
+    from draft_rows
+    left join closed_invoices
+        on draft_rows.invoice_id = closed_invoices.invoice_id
+    where closed_invoices.invoice_id is null
+
+)
+
+select * from final

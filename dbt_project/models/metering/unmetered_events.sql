@@ -1,0 +1,44 @@
+{%- set plan = metering_plan() %}
+
+with
+
+events as (
+
+    select * from {{ ref('attributed_events') }}
+
+),
+
+explained as (
+
+    select
+        landing_sequence,
+        landing_row,
+        transaction_id,
+        customer_ref,
+        customer_id,
+        event_type,
+        source_file,
+        case
+            when event_at >= {{ as_of() }} then 'after_as_of'
+            when customer_id is null then 'unknown_customer'
+            when {{ is_metered_by(plan) }} then 'metered'
+            {% if plan -%}
+            when {% for metric in plan %}{{ metric.predicate }}{% if not loop.last %} or {% endif %}{% endfor %}
+                then 'value_not_a_number'
+            {% endif -%}
+            else 'no_metric'
+        end as reason,
+        event_date,
+        event_at
+    from events
+
+),
+
+final as (
+
+    select * from explained
+    where reason <> 'metered'
+
+)
+
+select * from final

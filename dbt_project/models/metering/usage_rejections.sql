@@ -1,0 +1,72 @@
+{%- set plan = metering_plan() %}
+
+with
+
+events as (
+
+    select * from {{ ref('attributed_events') }}
+    where
+        event_at < {{ as_of() }}
+        and customer_id is not null
+
+),
+
+rejects as (
+
+    select * from {{ ref('stg_usage__rejects') }}
+
+),
+
+landing_rejections as (
+
+    select
+        landing_sequence,
+        landing_row,
+        source_file,
+        cast(null as string) as transaction_id,
+        cast(null as string) as metric_id,
+        'landing' as rejected_at_stage,
+        field,
+        reason,
+        remedy,
+        raw,
+        cast(landed_at as date) as rejection_date
+    from rejects
+
+),
+
+{% for metric in plan if 'is not null' in metric.value or 'case' in metric.value -%}
+rejections_{{ loop.index }} as (
+
+    select
+        landing_sequence,
+        landing_row,
+        source_file,
+        transaction_id,
+        '{{ metric.metric_id }}' as metric_id,
+        'metering' as rejected_at_stage,
+        'properties' as field,
+        'value_not_a_number' as reason,
+        'Send the value that metric {{ metric.metric_id }} adds up as plain decimal text '
+        || 'with at most 19 digits before and 12 after the point.' as remedy,
+        properties as raw,
+        event_date as rejection_date
+    from events
+    where
+        {{ metric.predicate }}
+        and {{ metric.value }} is null
+
+),
+
+{% endfor -%}
+
+final as (
+
+    select * from landing_rejections
+    {% for metric in plan if 'is not null' in metric.value or 'case' in metric.value %}
+    union all
+    select * from rejections_{{ loop.index }}
+    {% endfor %}
+)
+
+select * from final

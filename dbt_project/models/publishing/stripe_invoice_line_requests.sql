@@ -1,0 +1,121 @@
+{{ config(tags=['reader']) }}
+
+{#
+  One row a Stripe line. Amounts are Stripe's integers; quantity and price stand in the
+  description, because a price below a cent has no exact Stripe form. Lines without
+  quantity are not sent; more lines than Stripe takes become one total line.
+#}
+with
+
+invoices as (
+
+    select * from {{ ref('invoices') }}
+    where status = 'FINALIZED'
+
+),
+
+lines as (
+
+    select * from {{ ref('invoice_lines') }}
+    where
+        status = 'FINALIZED'
+        and (quantity <> 0 or amount_minor <> 0)
+
+),
+
+currencies as (
+
+    select * from {{ ref('stg_currencies') }}
+
+),
+
+counted as (
+
+    select
+        lines.*,
+        cast(
+            row_number() over (partition by lines.invoice_id order by lines.line_number) as bigint
+        ) as position,
+        count(*) over (partition by lines.invoice_id) as sent_line_count
+    from lines
+
+),
+
+single_lines as (
+
+    select
+        line_id,
+        invoice_id,
+        position,
+        line_type,
+        product_id,
+        amount_minor,
+        currency,
+        line_name
+        || case when pricing_group_values = '{}' then '' else ' ' || pricing_group_values end
+        || case
+            when presentation_group_values = '{}' then '' else ' ' || presentation_group_values
+        end
+        || case
+            when line_type = 'usage' then ' - quantity ' || {{ short_decimal_text('quantity') }}
+            else ''
+        end as description,
+        period_start,
+        period_end
+    from counted
+    where sent_line_count <= {{ var('stripe_line_limit') }}
+
+),
+
+total_lines as (
+
+    select
+        {{ hash_id('il', ['invoices.invoice_id', "'total'"]) }} as line_id,
+        invoices.invoice_id,
+        cast(1 as bigint) as position,
+        'total' as line_type,
+        cast(null as string) as product_id,
+        invoices.total_minor as amount_minor,
+        invoices.currency,
+        'Usage of ' || coalesce(invoices.customer_name, invoices.customer_id) || ', '
+        || cast(max(counted.sent_line_count) as string) || ' lines' as description,
+        invoices.period_start,
+        invoices.period_end
+    from counted
+    inner join invoices
+        on counted.invoice_id = invoices.invoice_id
+    where counted.sent_line_count > {{ var('stripe_line_limit') }}
+    group by 1, 2, 3, 4, 5, 6, 7, invoices.customer_name, invoices.customer_id, 9, 10
+
+),
+
+all_lines as (
+
+    select * from single_lines
+    union all
+    select * from total_lines
+
+),
+
+final as (
+
+    select
+        all_lines.line_id,
+        all_lines.invoice_id,
+        all_lines.position,
+        all_lines.line_type,
+        all_lines.product_id,
+        lower(all_lines.currency) as currency,
+        all_lines.amount_minor,
+        all_lines.amount_minor * currencies.stripe_factor as stripe_amount,
+        substr(all_lines.description, 1, 5000) as description,
+        all_lines.period_start,
+        -- Stripe's periods include both ends.
+        {{ add_seconds('all_lines.period_end', -1) }} as period_end_inclusive
+    from all_lines
+    inner join currencies
+        on all_lines.currency = currencies.currency
+
+)
+
+select * from final

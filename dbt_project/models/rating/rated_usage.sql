@@ -1,0 +1,81 @@
+{#
+  One row a slice with its exact charge and its charge in minor units: the difference of
+  the rounded running amount of its line, so that slices are whole minor units and add up
+  to the rounded line.
+#}
+with
+
+slices as (
+
+    select * from {{ ref('usage_slices') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('billing_periods') }}
+
+),
+
+rated_tiers as (
+
+    select * from {{ ref('rated_tiers') }}
+
+),
+
+slice_amounts as (
+
+    select
+        slice_id,
+        max(unit_price) as unit_price,
+        {{ to_amount('sum(amount)') }} as amount
+    from rated_tiers
+    group by 1
+
+),
+
+running as (
+
+    select
+        slices.*,
+        slice_amounts.unit_price,
+        slice_amounts.amount,
+        {{ to_amount(running('slice_amounts.amount', 'slices.')) }} as amount_after
+    from slices
+    inner join slice_amounts
+        on slices.slice_id = slice_amounts.slice_id
+
+),
+
+final as (
+
+    select
+        running.slice_id,
+        running.line_id,
+        running.period_id,
+        periods.invoice_id,
+        periods.contract_id,
+        periods.customer_id,
+        periods.rating_basis,
+        running.product_id,
+        running.pricing_group_values,
+        running.presentation_group_values,
+        running.rate_id,
+        running.quantity,
+        running.quantity_before,
+        running.quantity_after,
+        running.unit_price,
+        periods.currency,
+        running.amount,
+        {{ to_minor('running.amount_after', 'periods.minor_unit_factor') }}
+        - {{ to_minor('running.amount_after - running.amount', 'periods.minor_unit_factor') }}
+            as amount_minor,
+        running.slice_start,
+        running.slice_end
+    from running
+    inner join periods
+        on running.period_id = periods.period_id
+
+)
+
+select * from final

@@ -1,0 +1,15 @@
+select
+    credit_id as grant_id,
+    customer_id,
+    contract_id,
+    name as grant_name,
+    'CREDIT' as grant_type,
+    upper(currency) as currency,
+    applicable_product_ids,
+    {{ to_amount('amount') }} as amount,
+    {{ to_amount(0) }} as invoice_amount,
+    coalesce(priority, 50) as priority,
+    starting_at,
+    ending_before,
+    created_at
+from {{ source('catalog', 'credits') }}

@@ -1,0 +1,6 @@
+select
+    rate_id,
+    tier_start,
+    tier_end,
+    unit_price
+from {{ source('catalog', 'rate_tiers') }}

@@ -1,0 +1,18 @@
+{% set sources = [source('catalog', 'rates')] -%}
+{%- for model in var('rate_models') %}{% do sources.append(ref(model)) %}{% endfor -%}
+{%- for relation in sources %}
+select
+    rate_id,
+    rate_card_id,
+    product_id,
+    price_model,
+    {{ key_values_json('pricing_group_values') }} as pricing_group_values,
+    unit_price,
+    coalesce(entitled, true) as is_entitled,
+    starting_at,
+    ending_before
+from {{ relation }}
+{%- if not loop.last %}
+union all
+{%- endif %}
+{%- endfor %}

@@ -1,0 +1,11 @@
+select
+    instruction_id,
+    kind,
+    target_type,
+    target_id,
+    actor,
+    reason,
+    created_at,
+    effective_at
+from {{ source('ops', 'instructions') }}
+where created_at <= {{ as_of() }}

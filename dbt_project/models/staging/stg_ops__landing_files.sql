@@ -1,0 +1,10 @@
+select
+    landing_sequence,
+    source_file,
+    content_hash,
+    rows_read,
+    rows_landed,
+    rows_rejected,
+    state,
+    landed_at
+from {{ source('ops', 'landing_files') }}
