@@ -1,0 +1,1 @@
+"""Everything that runs around the SQL: no billing rule lives here."""

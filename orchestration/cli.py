@@ -1,0 +1,350 @@
+"""The command `meterhouse`: every door that does not need SQL or the UI."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from orchestration.workspace import Workspace, WorkspaceError, init_workspace
+
+if TYPE_CHECKING:
+    from orchestration.execution import RunSettings
+
+app = typer.Typer(
+    name="meterhouse",
+    help=(
+        "Usage-based billing that lives in the warehouse. Start with "
+        "[bold]meterhouse demo[/bold], or [bold]meterhouse init DIR[/bold] for a "
+        "workspace of your own and [bold]meterhouse run --workspace DIR[/bold]."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+out = Console()
+err = Console(stderr=True)
+
+BAD_INPUT = 2
+FAILED = 1
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option(
+        "--workspace",
+        "-w",
+        envvar="METERHOUSE_WORKSPACE",
+        help="Folder with catalog/, events/ and meterhouse.yml.",
+    ),
+]
+AsOfOption = Annotated[
+    str,
+    typer.Option(
+        "--as-of",
+        help="Instant of the run, ISO 8601, UTC unless it has an offset. Default: now. "
+        "Earlier than the last close is a read-only preview.",
+    ),
+]
+BackfillOption = Annotated[
+    bool,
+    typer.Option("--backfill", help="Accept events older than the landing window."),
+]
+TargetOption = Annotated[
+    str, typer.Option("--target", help="Engine: duckdb or spark.")
+]
+LiveOption = Annotated[
+    str,
+    typer.Option(
+        "--stripe",
+        help="sandbox (own, default), test or live. Keys come from the environment only.",
+    ),
+]
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+    """Make a commented starter workspace that can be billed as it stands."""
+    with _errors():
+        workspace = init_workspace(directory)
+        out.print(f"Made {workspace.directory}. Next: meterhouse run -w {directory}")
+
+
+@app.command()
+def run(
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    backfill: BackfillOption = False,
+    target: TargetOption = "duckdb",
+    stripe: LiveOption = "sandbox",
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build every table from nothing.")
+    ] = False,
+) -> None:
+    """Land, build, close what is due, publish, load back, reconcile, export."""
+    from orchestration.run_report import print_run_summary, progress_bar
+
+    with _errors():
+        settings = _settings(
+            workspace, as_of, backfill, target, stripe, full_refresh=full_refresh
+        )
+        from orchestration.execution import BILLING_JOB, USAGE_JOB, execute
+
+        with progress_bar(err):
+            execute(settings, [USAGE_JOB, BILLING_JOB])
+        print_run_summary(out, settings)
+
+
+@app.command()
+def close(
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    target: TargetOption = "duckdb",
+) -> None:
+    """Rate and draft, check the laws, and append what is due to the books."""
+    _part(
+        workspace, as_of, "billing_month", ["drafts", "close", "readers"], target=target
+    )
+
+
+@app.command()
+def publish(
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    stripe: LiveOption = "sandbox",
+) -> None:
+    """Send closed invoices that Stripe does not have yet."""
+    _part(
+        workspace, as_of, "billing_month", ["readers", "publish"], stripe=stripe
+    )
+
+
+@app.command()
+def load(
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    stripe: LiveOption = "sandbox",
+) -> None:
+    """Load payments and statuses back from Stripe."""
+    _part(workspace, as_of, "payments_load", ["load", "payments"], stripe=stripe)
+
+
+@app.command()
+def reconcile(
+    workspace: WorkspaceOption = Path("workspace"), as_of: AsOfOption = ""
+) -> None:
+    """Compare our invoices with Stripe's; exit code 1 when one does not match."""
+    from orchestration.run_report import print_breaks
+
+    _part(workspace, as_of, "payments_load", ["payments"])
+    with _errors():
+        breaks = print_breaks(out, Workspace.load(workspace))
+    if breaks:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def export(
+    workspace: WorkspaceOption = Path("workspace"), as_of: AsOfOption = ""
+) -> None:
+    """Replace finance.duckdb and the files below exports/."""
+    _part(workspace, as_of, "payments_load", ["payments", "finance"])
+
+
+@app.command()
+def status(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Show the last run, the books, what waits for a person."""
+    from orchestration.run_report import print_status
+
+    with _errors():
+        print_status(out, Workspace.load(workspace))
+
+
+@app.command()
+def backup(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Copy what can't be computed again (lake, books, operations store)."""
+    from orchestration.backup import back_up
+
+    with _errors():
+        made = back_up(Workspace.load(workspace))
+        out.print(f"Backed up to {made}")
+
+
+@app.command()
+def restore(
+    workspace: WorkspaceOption = Path("workspace"),
+    name: Annotated[
+        str, typer.Option("--backup", help="Name of the backup. Default: the newest.")
+    ] = "",
+) -> None:
+    """Rebuild a lost warehouse from a backup, with equal digests."""
+    from orchestration.backup import restore as restore_backup
+
+    with _errors():
+        done = restore_backup(Workspace.load(workspace), name or None)
+        out.print(f"Restored from {done}")
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--directory", help="Workspace of the sample company.")
+    ] = Path("workspace"),
+    events: Annotated[
+        int, typer.Option("--events", min=10_000, help="Usage events over three months.")
+    ] = 1_000_000,
+) -> None:
+    """Bill three months of a sample company, on the built-in Stripe sandbox only."""
+    from orchestration.demo import run_demo
+
+    with _errors():
+        run_demo(out, err, directory, events)
+
+
+@app.command()
+def ui(
+    workspace: WorkspaceOption = Path("workspace"),
+    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port")] = 3000,
+) -> None:
+    """Open Dagster on the workspace: run, backfill and close months in the browser."""
+    from orchestration.execution import dagster_home
+
+    with _errors():
+        found = Workspace.load(workspace)
+        os.environ["METERHOUSE_WORKSPACE"] = str(found.directory)
+        os.environ["DAGSTER_HOME"] = str(dagster_home(found))
+        command = [
+            str(Path(sys.executable).with_name("dagster")),
+            "dev",
+            "--module-name",
+            "orchestration.definitions",
+            "--host",
+            host,
+            "--port",
+            str(port),
+        ]
+        out.print(f"Dagster of {found.name}: http://{host}:{port}/asset-groups")
+        os.execv(command[0], command)
+
+
+STEPS = {
+    "drafts": "draft_models",
+    "close": "close",
+    "readers": "reader_models",
+    "publish": "published_invoices",
+    "load": "load_stripe",
+    "payments": "payment_models",
+    "finance": "finance_copy",
+}
+
+
+def _part(
+    workspace: Path,
+    as_of: str,
+    job: str,
+    steps: list[str],
+    *,
+    target: str = "duckdb",
+    stripe: str = "sandbox",
+) -> None:
+    from orchestration.run_report import print_run_summary, progress_bar
+
+    with _errors():
+        settings = _settings(workspace, as_of, False, target, stripe)
+        from orchestration.execution import asset_keys, execute
+
+        keys = asset_keys(settings, [STEPS[step] for step in steps])
+        with progress_bar(err):
+            execute(settings, [job], keys)
+        print_run_summary(out, settings)
+
+
+def _settings(
+    workspace: Path,
+    as_of: str,
+    backfill: bool,
+    target: str,
+    stripe: str,
+    *,
+    full_refresh: bool = False,
+) -> RunSettings:
+    from orchestration.billing_run import check_workspace
+    from orchestration.execution import RunSettings
+    from orchestration.resources import parse_instant
+
+    try:
+        instant = parse_instant(as_of) if as_of else datetime.now(UTC)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{as_of!r} is not an instant; write it like 2026-11-02T00:00Z"
+        ) from error
+    if stripe not in ("sandbox", "test", "live"):
+        raise typer.BadParameter(f"--stripe {stripe}: sandbox, test or live")
+    if target not in ("duckdb", "spark"):
+        raise typer.BadParameter(f"--target {target}: duckdb or spark")
+    found = Workspace.load(workspace)
+    check_workspace(found)
+    return RunSettings(
+        workspace=found,
+        as_of=instant,
+        backfill=backfill,
+        stripe_mode=stripe,  # type: ignore[arg-type]
+        dbt_target=target,
+        full_refresh=full_refresh,
+    )
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Bad input ends with code 2 and one message a mistake; a refused or failed run
+    with code 1 and its reason. No traceback for either."""
+    try:
+        yield
+    except WorkspaceError as error:
+        for problem in error.messages:
+            err.print(str(problem), markup=False, highlight=False)
+        raise typer.Exit(BAD_INPUT) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        err.print(reason, markup=False, highlight=False, style="red")
+        raise typer.Exit(FAILED) from None
+
+
+def _reason(error: BaseException | None) -> str | None:
+    """The text of an expected failure, also when Dagster wrapped it."""
+    from orchestration.billing_run import RunRefused
+    from orchestration.dbt_runner import DbtError
+    from stripe_sync.clients import ClientError
+
+    while error is not None:
+        if isinstance(error, WorkspaceError):
+            return "\n".join(str(problem) for problem in error.messages)
+        if isinstance(error, (RunRefused, DbtError, ClientError)):
+            return str(error)
+        error = error.__cause__
+    return None
+
+
+def main() -> None:
+    """Entry point of the command."""
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""dbt in this process: one parse per workspace, then well under a second a build.
+
+A dbt command line starts in about five seconds; a run makes several invocations. The
+parsed project is kept and handed to each of them (`dbtRunner(manifest=...)`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestration.workspace import Workspace
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+MAX_MEMORY = "METERHOUSE_MEMORY_LIMIT"
+
+
+class DbtError(Exception):
+    """dbt could not do what it was asked; the text is dbt's own."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One node of a dbt invocation.
+
+    `failures` is the number of rows a test found; `message` is dbt's last word on it.
+    """
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    message: str
+    failures: int | None
+    seconds: float
+    tags: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.status in {"success", "pass", "warn", "no-op"}
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """What one invocation did, node by node, in the order in which they ended."""
+
+    nodes: tuple[NodeResult, ...] = ()
+
+    @property
+    def failed(self) -> tuple[NodeResult, ...]:
+        return tuple(
+            node for node in self.nodes if not node.passed and node.status != "skipped"
+        )
+
+    def raise_for_failures(self) -> None:
+        """Raises DbtError naming every node that failed, laws first."""
+        if not self.failed:
+            return
+        ordered = sorted(self.failed, key=lambda node: "law" not in node.tags)
+        raise DbtError("; ".join(f"{n.name}: {n.message.strip()}" for n in ordered))
+
+
+@dataclass
+class Dbt:
+    """The dbt project over one workspace.
+
+    `variables` are the project's vars; the same dict goes to every invocation of a
+    run, so that all tables of a run are of one build.
+    """
+
+    workspace: Workspace
+    target: str = "duckdb"
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    on_node: Callable[[NodeResult], None] | None = None
+
+    def build(
+        self,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        *,
+        full_refresh: bool = False,
+        indirect_selection: str = "",
+    ) -> DbtResult:
+        """Seeds, models and their data tests; unit tests run in the test suite only."""
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        if indirect_selection:
+            arguments += ["--indirect-selection", indirect_selection]
+        if select:
+            arguments += ["--select", *select]
+        if exclude:
+            arguments += ["--exclude", *exclude]
+        if full_refresh:
+            arguments.append("--full-refresh")
+        return self._results(self._invoke(arguments))
+
+    def test(self, select: Sequence[str], exclude: Sequence[str] = ()) -> DbtResult:
+        """Data tests only."""
+        arguments = ["test", "--exclude-resource-type", "unit_test"]
+        arguments += ["--select", *select]
+        if exclude:
+            arguments += ["--exclude", *exclude]
+        return self._results(self._invoke(arguments))
+
+    def run_operation(
+        self, macro: str, arguments: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Run a macro; returns the lines that it logged for people.
+
+        Raises:
+            DbtError: the macro refused or failed; the text says why.
+        """
+        import json
+
+        said: list[str] = []
+
+        def listen(event: Any) -> None:
+            if event.info.name == "JinjaLogInfo":
+                said.append(str(event.data.msg))
+
+        command = ["run-operation", macro]
+        if arguments:
+            command += ["--args", json.dumps(dict(arguments))]
+        result = self._invoke(command, listen)
+        if not result.success:
+            raise DbtError(self._reason(result))
+        return said
+
+    def manifest_path(self) -> Path:
+        """manifest.json of the parsed project, parsing it when it is not there yet."""
+        path = self.workspace.dbt_target / "manifest.json"
+        _parsed(self)
+        return path
+
+    def _invoke(
+        self, arguments: Sequence[str], listen: Callable[[Any], None] | None = None
+    ) -> Any:
+        import json
+
+        from dbt.cli.main import dbtRunner
+
+        self._environment()
+        manifest = _parsed(self).deepcopy()
+        callbacks = [self._report]
+        if listen:
+            callbacks.append(listen)
+        try:
+            return dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
+                [
+                    *arguments,
+                    *self._paths(),
+                    "--vars",
+                    json.dumps(dict(self.variables), sort_keys=True),
+                ]
+            )
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the DuckDB file: dbt keeps it for its process's life, and this process
+        reads it next."""
+        if self.target != "duckdb":
+            return
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        if DuckDBConnectionManager._ENV is not None:
+            DuckDBConnectionManager.env().close()
+            DuckDBConnectionManager.close_all_connections()
+
+    def _paths(self) -> list[str]:
+        return [
+            "--project-dir",
+            str(PROJECT_DIR),
+            "--profiles-dir",
+            str(PROJECT_DIR),
+            "--target-path",
+            str(self.workspace.dbt_target),
+            "--log-path",
+            str(self.workspace.logs),
+            "--target",
+            self.target,
+            "--quiet",
+            "--no-send-anonymous-usage-stats",
+        ]
+
+    def _environment(self) -> None:
+        os.environ["METERHOUSE_WORKSPACE"] = str(self.workspace.directory)
+        os.environ["METERHOUSE_MODELS"] = str(self.workspace.models)
+        os.environ["DO_NOT_TRACK"] = "1"
+        self.workspace.temporary.mkdir(parents=True, exist_ok=True)
+
+    def _report(self, event: Any) -> None:
+        if self.on_node and event.info.name == "NodeFinished":
+            info = event.data.node_info
+            self.on_node(
+                NodeResult(
+                    unique_id=info.unique_id,
+                    name=info.node_name,
+                    resource_type=info.resource_type,
+                    status=info.node_status,
+                    message="",
+                    failures=None,
+                    seconds=0.0,
+                )
+            )
+
+    def _results(self, result: Any) -> DbtResult:
+        if result.exception is not None:
+            raise DbtError(self._reason(result))
+        run_results = getattr(result.result, "results", None)
+        if run_results is None:
+            raise DbtError(self._reason(result))
+        return DbtResult(
+            tuple(
+                NodeResult(
+                    unique_id=item.node.unique_id,
+                    name=item.node.name,
+                    resource_type=str(item.node.resource_type),
+                    status=str(item.status),
+                    message=item.message or "",
+                    failures=item.failures,
+                    seconds=item.execution_time,
+                    tags=tuple(item.node.tags),
+                )
+                for item in run_results
+            )
+        )
+
+    @staticmethod
+    def _reason(result: Any) -> str:
+        if result.exception is not None:
+            return str(result.exception)
+        messages = [
+            item.message
+            for item in getattr(result.result, "results", [])
+            if getattr(item, "message", None)
+        ]
+        return "; ".join(messages) or "dbt failed; see the log of the workspace"
+
+
+_manifests: dict[tuple[str, ...], Any] = {}
+
+
+def _parsed(dbt: Dbt) -> Any:
+    """The parsed project; parsed again when a project or workspace file changed."""
+    import json
+
+    from dbt.cli.main import dbtRunner
+
+    dbt._environment()
+    names = sorted(dbt.variables.get("rate_models", ()))
+    stamp = (str(dbt.workspace.directory), dbt.target, *names, _newest(dbt.workspace))
+    if stamp not in _manifests:
+        result = dbtRunner().invoke(
+            [
+                "parse",
+                *dbt._paths(),
+                "--vars",
+                json.dumps({"rate_models": names}, sort_keys=True),
+            ]
+        )
+        if result.exception is not None or result.result is None:
+            raise DbtError(Dbt._reason(result))
+        _manifests.clear()
+        _manifests[stamp] = result.result
+    return _manifests[stamp]
+
+
+def _newest(workspace: Workspace) -> str:
+    """Changes whenever a file that dbt parses changes."""
+    files = [PROJECT_DIR / "dbt_project.yml", PROJECT_DIR / "profiles.yml"]
+    for folder in (PROJECT_DIR / "dbt_project", workspace.models):
+        files += sorted(
+            path for path in folder.rglob("*") if path.suffix in {".sql", ".yml", ".md"}
+        )
+    newest = max((path.stat().st_mtime_ns for path in files), default=0)
+    return f"{len(files)}:{newest}"

@@ -1,0 +1,1 @@
+"""One folder a stage of the path, each with the assets of that stage."""
