@@ -160,3 +160,10 @@
         delete from {{ this }} where {{ in_usage_window('event_date') }}
     {% endif %}
 {%- endmacro %}
+
+{# What the next run must know to meter only what changed since. #}
+{% macro remember_metered_build() -%}
+    {% if target.type == 'duckdb' %}
+        create or replace table ops.metered_build as select * from ops.build
+    {% endif %}
+{%- endmacro %}

@@ -16,9 +16,10 @@
     {{ return(instant.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
 {%- endmacro %}
 
-{# Restricts a scan to the days that this run meters again; all days when not told. #}
+{# Restricts a scan to the days that this run meters again; all days when not told, or
+   when the table is made from nothing. #}
 {% macro in_usage_window(day) -%}
-    {%- if var('usage_from') and var('usage_to') -%}
+    {%- if var('usage_from') and var('usage_to') and is_incremental() -%}
         {{ day }} >= date '{{ var("usage_from") }}'
         and {{ day }} < date '{{ var("usage_to") }}'
     {%- else -%}

@@ -40,7 +40,8 @@ final as (
         grants.opening_balance_minor,
         cast(
             row_number() over (
-                partition by grants.customer_id, grants.currency order by grants.burn_rank
+                partition by grants.customer_id, grants.currency
+                order by grants.burn_rank
             ) as bigint
         ) as wallet_rank,
         grants.starting_at,

@@ -80,7 +80,8 @@ days as (
         grants.customer_id,
         grants.currency,
         grants.minor_unit,
-        {{ add_days('cast(grants.starting_at as date)', 'series.day_number') }} as snapshot_date
+        {{ add_days('cast(grants.starting_at as date)', 'series.day_number') }}
+            as snapshot_date
     from grants
     -- 3,660 days: a segment longer than ten years shows its first ten.
     inner join range(0, 3660) as series (day_number)

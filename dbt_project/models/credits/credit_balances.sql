@@ -24,10 +24,14 @@ totals as (
             sum(case when entry_state = 'posted' then amount_minor else 0 end) as bigint
         ) as posted_balance_minor,
         cast(
-            sum(case when entry_type like '%DEDUCTION' then -amount_minor else 0 end) as bigint
+            sum(
+                case when entry_type like '%DEDUCTION' then -amount_minor else 0 end
+            ) as bigint
         ) as drawn_minor,
         cast(
-            sum(case when entry_type like '%EXPIRATION' then -amount_minor else 0 end) as bigint
+            sum(
+                case when entry_type like '%EXPIRATION' then -amount_minor else 0 end
+            ) as bigint
         ) as expired_minor
     from ledger
     group by 1
@@ -56,7 +60,8 @@ final as (
         coalesce(totals.expired_minor, 0) as expired_minor,
         coalesce(totals.balance_minor, 0) as balance_minor,
         coalesce(totals.posted_balance_minor, 0) as posted_balance_minor,
-        {{ from_minor('coalesce(totals.balance_minor, 0)', 'grants.minor_unit') }} as balance,
+        {{ from_minor('coalesce(totals.balance_minor, 0)', 'grants.minor_unit') }}
+            as balance,
         grants.burn_rank,
         grants.starting_at,
         grants.ending_before

@@ -2,6 +2,8 @@
   Grant by grant over all charges of a wallet: each takes, within its window, scope and
   balance, what the earlier ranks left. Ranks are fixed and eligibility is static, so
   this equals taking charge by charge (docs/decisions.md, "Grant by grant").
+  A line that negative usage brings down is covered up to its total and no further: the
+  latest draws are given back before anything is posted.
 #}
 {%- set depth = wallet_depth() %}
 
@@ -16,6 +18,17 @@ slices as (
 grants as (
 
     select * from {{ ref('active_grants') }}
+
+),
+
+line_caps as (
+
+    select
+        line_id,
+        greatest(cast(sum(amount_minor) as bigint), 0) as cap_minor
+    from {{ ref('rated_usage') }}
+    where rating_basis = 'open'
+    group by 1
 
 ),
 
@@ -109,6 +122,7 @@ draws as (
         customer_id,
         currency,
         drawn_minor,
+        {{ rank }} as wallet_rank,
         slice_start
     from drawn_{{ rank }}
     where drawn_minor > 0
@@ -124,10 +138,31 @@ draws as (
         customer_id,
         currency,
         remaining_minor as drawn_minor,
+        0 as wallet_rank,
         slice_start
     from remaining_0
     where 1 = 0
     {% endfor %}
+),
+
+capped as (
+
+    select
+        draws.*,
+        least(
+            draws.drawn_minor,
+            line_caps.cap_minor - (
+                sum(draws.drawn_minor) over (
+                    partition by draws.line_id
+                    order by draws.slice_start, draws.slice_id, draws.wallet_rank
+                    rows between unbounded preceding and current row
+                ) - draws.drawn_minor
+            )
+        ) as kept_minor
+    from draws
+    inner join line_caps
+        on draws.line_id = line_caps.line_id
+
 ),
 
 final as (
@@ -140,9 +175,10 @@ final as (
         slice_id,
         customer_id,
         currency,
-        cast(drawn_minor as bigint) as amount_minor,
+        cast(kept_minor as bigint) as amount_minor,
         slice_start
-    from draws
+    from capped
+    where kept_minor > 0
 
 )
 

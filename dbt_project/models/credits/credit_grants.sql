@@ -40,9 +40,12 @@ catalog_grants as (
 segments as (
 
     select
-        {{ hash_id('seg', ['catalog_grants.grant_type', 'catalog_grants.grant_id', "'1'"]) }} as segment_id,
+        {{ hash_id('seg', [
+            'catalog_grants.grant_type', 'catalog_grants.grant_id', "'1'",
+        ]) }} as segment_id,
         catalog_grants.*,
-        {{ to_minor('catalog_grants.amount', 'currencies.minor_unit_factor') }} as amount_minor,
+        {{ to_minor('catalog_grants.amount', 'currencies.minor_unit_factor') }}
+            as amount_minor,
         currencies.minor_unit
     from catalog_grants
     inner join currencies
@@ -56,7 +59,9 @@ posted as (
         segment_id,
         cast(sum(amount_minor) as bigint) as posted_minor,
         cast(
-            sum(case when entry_type like '%SEGMENT_START' then amount_minor else 0 end) as bigint
+            sum(
+                case when entry_type like '%SEGMENT_START' then amount_minor else 0 end
+            ) as bigint
         ) as posted_start_minor
     from posted_entries
     group by 1

@@ -88,8 +88,8 @@ open_overlaps as (
     inner join periods
         on
             grants.customer_id = periods.customer_id
-            and periods.period_start < grants.ending_before
-            and periods.period_end > grants.starting_at
+            and grants.ending_before > periods.period_start
+            and grants.starting_at < periods.period_end
     where not periods.is_closable
 
 ),
@@ -113,7 +113,8 @@ expirations as (
         grants.customer_id,
         cast(null as string) as invoice_id,
         grants.currency,
-        -(grants.opening_balance_minor - coalesce(drawn.drawn_minor, 0)) as amount_minor,
+        -(grants.opening_balance_minor - coalesce(drawn.drawn_minor, 0))
+            as amount_minor,
         open_overlaps.segment_id is null as posts_at_close,
         grants.ending_before as effective_at
     from grants
@@ -140,7 +141,8 @@ entries as (
 identified as (
 
     select
-        {{ hash_id('le', ['entry_type', 'segment_id', "coalesce(invoice_id, '')"]) }} as entry_id,
+        {{ hash_id('le', ['entry_type', 'segment_id', "coalesce(invoice_id, '')"]) }}
+            as entry_id,
         entries.*
     from entries
 

@@ -47,7 +47,8 @@ line_starts as (
 
     select
         applied_rates.line_id,
-        min(greatest(applied_rates.rate_starting_at, periods.period_start)) as line_start
+        min(greatest(applied_rates.rate_starting_at, periods.period_start))
+            as line_start
     from applied_rates
     inner join periods
         on applied_rates.period_id = periods.period_id
@@ -70,14 +71,14 @@ final as (
             row_number() over (
                 partition by rated_usage.customer_id, rated_usage.currency
                 order by
-                    periods.closes_at,
-                    rated_usage.contract_id,
-                    line_starts.line_start,
+                    periods.closes_at asc,
+                    rated_usage.contract_id asc,
+                    line_starts.line_start asc,
                     line_prices.line_unit_price desc,
-                    products.product_name,
-                    rated_usage.line_id,
-                    rated_usage.slice_start,
-                    rated_usage.slice_id
+                    products.product_name asc,
+                    rated_usage.line_id asc,
+                    rated_usage.slice_start asc,
+                    rated_usage.slice_id asc
             ) as bigint
         ) as charge_rank,
         rated_usage.slice_start,

@@ -77,11 +77,13 @@ ranked as (
         row_number() over (
             partition by floored.line_id
             order by
-                cast(floored.amount * cast(floored.minor_unit_factor as decimal(5, 0)) as decimal(37, 12))
-                - floored.floor_minor desc,
-                floored.rate_starting_at,
-                floored.rate_id,
-                floored.tier_start
+                cast(
+                    floored.amount * cast(floored.minor_unit_factor as decimal(5, 0))
+                    as decimal(37, 12)
+                ) - floored.floor_minor desc,
+                floored.rate_starting_at asc,
+                floored.rate_id asc,
+                floored.tier_start asc
         ) as remainder_rank
     from floored
     inner join lines

@@ -1,5 +1,5 @@
-{# One row an open contract period: the truth as of this run. The content hash covers the
-   invoice, its lines and its sub-lines, and is what the books keep. #}
+{# One row an open contract period: the truth as of this run. The content hash covers
+   the invoice, its lines and its sub-lines, and is what the books keep. #}
 with
 
 periods as (
@@ -31,8 +31,12 @@ line_totals as (
 
     select
         invoice_id,
-        cast(sum(case when line_type = 'usage' then amount_minor else 0 end) as bigint) as usage_minor,
-        cast(sum(case when line_type <> 'usage' then amount_minor else 0 end) as bigint) as applied_minor,
+        cast(
+            sum(case when line_type = 'usage' then amount_minor else 0 end) as bigint
+        ) as usage_minor,
+        cast(
+            sum(case when line_type <> 'usage' then amount_minor else 0 end) as bigint
+        ) as applied_minor,
         cast(sum(amount_minor) as bigint) as total_minor,
         cast(count(*) as bigint) as line_count,
         {{ ordered_concat(invoice_line_hash(), 'line_number') }} as line_hashes
@@ -78,7 +82,8 @@ totalled as (
         periods.period_start,
         periods.period_end,
         periods.closes_at as issued_at,
-        {{ add_hours('periods.closes_at', 'periods.net_payment_terms_days * 24') }} as due_at
+        {{ add_hours('periods.closes_at', 'periods.net_payment_terms_days * 24') }}
+            as due_at
     from periods
     left join line_totals
         on periods.invoice_id = line_totals.invoice_id
@@ -98,7 +103,8 @@ final as (
         totalled.billing_profile_id,
         totalled.invoice_type,
         totalled.late_usage_policy,
-        {{ invoice_content_hash('totalled.line_hashes', 'totalled.sub_line_hashes') }} as content_hash,
+        {{ invoice_content_hash('totalled.line_hashes', 'totalled.sub_line_hashes') }}
+            as content_hash,
         build.build_id,
         totalled.currency,
         totalled.minor_unit_factor,

@@ -1,6 +1,7 @@
 {{ config(tags=['reader']) }}
 
-{# Sub-lines of drafts and closed invoices alike: rate windows and price steps behind a line. #}
+{# Sub-lines of drafts and closed invoices alike: the rate windows and price steps
+   behind a line. #}
 with
 
 closed_rows as (

@@ -56,11 +56,15 @@ rerated as (
             "sum(case when rating_basis = 'rerated_at_watermark' then quantity else 0 end)"
         ) }} as quantity_at_watermark,
         cast(
-            sum(case when rating_basis = 'rerated_now' then amount_minor else 0 end) as bigint
+            sum(
+                case when rating_basis = 'rerated_now' then amount_minor else 0 end
+            ) as bigint
         ) as rerated_minor,
         cast(
             sum(
-                case when rating_basis = 'rerated_at_watermark' then amount_minor else 0 end
+                case
+                    when rating_basis = 'rerated_at_watermark' then amount_minor else 0
+                end
             ) as bigint
         ) as rerated_at_watermark_minor
     from rated_usage
@@ -87,15 +91,17 @@ compared as (
             rerated.pricing_group_values, late_billed_lines.pricing_group_values
         ) as pricing_group_values,
         coalesce(
-            rerated.presentation_group_values, late_billed_lines.presentation_group_values
+            rerated.presentation_group_values,
+            late_billed_lines.presentation_group_values
         ) as presentation_group_values,
         coalesce(late_billed_lines.quantity, 0) as billed_quantity,
         coalesce(rerated.quantity_now, 0) as quantity_now,
         coalesce(late_billed_lines.amount_minor, 0) as already_billed_minor,
         coalesce(rerated.rerated_minor, 0) as rerated_minor,
-        coalesce(rerated.rerated_at_watermark_minor, 0) = coalesce(late_billed_lines.amount_minor, 0)
-        and coalesce(rerated.quantity_at_watermark, 0) = coalesce(late_billed_lines.quantity, 0)
-            as is_line_reproduced
+        coalesce(rerated.rerated_at_watermark_minor, 0)
+        = coalesce(late_billed_lines.amount_minor, 0)
+        and coalesce(rerated.quantity_at_watermark, 0)
+        = coalesce(late_billed_lines.quantity, 0) as is_line_reproduced
     from rerated
     full outer join late_billed_lines
         on rerated.line_id = late_billed_lines.line_id
@@ -105,7 +111,7 @@ compared as (
 judged as (
 
     select
-        compared.*,
+        *,
         min(case when is_line_reproduced then 1 else 0 end) over (
             partition by invoice_id
         ) = 1 as is_reproduced
@@ -126,12 +132,14 @@ final as (
         judged.presentation_group_values,
         closed_invoices.late_usage_policy,
         late_invoices.late_event_count as invoice_late_event_count,
-        {{ to_quantity('judged.quantity_now - judged.billed_quantity') }} as late_quantity,
+        {{ to_quantity('judged.quantity_now - judged.billed_quantity') }}
+            as late_quantity,
         closed_invoices.currency,
         judged.already_billed_minor,
         judged.rerated_minor,
         case
-            when judged.is_reproduced then judged.rerated_minor - judged.already_billed_minor
+            when judged.is_reproduced
+                then judged.rerated_minor - judged.already_billed_minor
         end as correction_minor,
         judged.is_reproduced,
         closed_invoices.period_start,

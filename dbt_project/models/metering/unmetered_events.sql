@@ -23,7 +23,7 @@ explained as (
             when customer_id is null then 'unknown_customer'
             when {{ is_metered_by(plan) }} then 'metered'
             {% if plan -%}
-            when {% for metric in plan %}{{ metric.predicate }}{% if not loop.last %} or {% endif %}{% endfor %}
+            when {{ plan | map(attribute='predicate') | join(' or ') }}
                 then 'value_not_a_number'
             {% endif -%}
             else 'no_metric'

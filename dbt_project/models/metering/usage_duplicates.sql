@@ -1,5 +1,5 @@
-{# Candidates are found on a narrow hash, decided on the real id: measured, a window over
-   all rows costs several times a key pass. #}
+{# Candidates are found on a narrow hash, decided on the real id: measured, a window
+   over all rows costs several times a key pass. #}
 with
 
 events as (
@@ -40,7 +40,7 @@ candidates as (
 ordered as (
 
     select
-        candidates.*,
+        *,
         lag(landing_sequence) over (
             partition by transaction_id order by landing_sequence, landing_row
         ) as earlier_landing_sequence,

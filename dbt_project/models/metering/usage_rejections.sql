@@ -47,8 +47,8 @@ rejections_{{ loop.index }} as (
         'metering' as rejected_at_stage,
         'properties' as field,
         'value_not_a_number' as reason,
-        'Send the value that metric {{ metric.metric_id }} adds up as plain decimal text '
-        || 'with at most 19 digits before and 12 after the point.' as remedy,
+        'Send the value that metric {{ metric.metric_id }} adds up as plain decimal '
+        || 'text with at most 19 digits before and 12 after the point.' as remedy,
         properties as raw,
         event_date as rejection_date
     from events

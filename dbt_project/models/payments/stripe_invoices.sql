@@ -7,7 +7,6 @@ stripe_invoices as (
 
 ),
 
-
 final as (
 
     select
@@ -40,7 +39,8 @@ final as (
         stripe_invoices.line_count,
         stripe_invoices.stripe_status = 'open'
         and coalesce(stripe_invoices.due_at < {{ as_of() }}, false) as is_overdue,
-        coalesce(stripe_invoices.paid_at > stripe_invoices.due_at, false) as is_paid_late,
+        coalesce(stripe_invoices.paid_at > stripe_invoices.due_at, false)
+            as is_paid_late,
         stripe_invoices.hosted_invoice_url,
         stripe_invoices.created_at,
         stripe_invoices.finalized_at,

@@ -34,7 +34,9 @@ counted as (
     select
         lines.*,
         cast(
-            row_number() over (partition by lines.invoice_id order by lines.line_number) as bigint
+            row_number() over (
+                partition by lines.invoice_id order by lines.line_number
+            ) as bigint
         ) as position,
         count(*) over (partition by lines.invoice_id) as sent_line_count
     from lines
@@ -52,12 +54,17 @@ single_lines as (
         amount_minor,
         currency,
         line_name
-        || case when pricing_group_values = '{}' then '' else ' ' || pricing_group_values end
         || case
-            when presentation_group_values = '{}' then '' else ' ' || presentation_group_values
+            when pricing_group_values = '{}' then ''
+            else ' ' || pricing_group_values
         end
         || case
-            when line_type = 'usage' then ' - quantity ' || {{ short_decimal_text('quantity') }}
+            when presentation_group_values = '{}' then ''
+            else ' ' || presentation_group_values
+        end
+        || case
+            when line_type = 'usage'
+                then ' - quantity ' || {{ short_decimal_text('quantity') }}
             else ''
         end as description,
         period_start,
@@ -85,7 +92,14 @@ total_lines as (
     inner join invoices
         on counted.invoice_id = invoices.invoice_id
     where counted.sent_line_count > {{ var('stripe_line_limit') }}
-    group by 1, 2, 3, 4, 5, 6, 7, invoices.customer_name, invoices.customer_id, 9, 10
+    group by
+        invoices.invoice_id,
+        invoices.total_minor,
+        invoices.currency,
+        invoices.customer_name,
+        invoices.customer_id,
+        invoices.period_start,
+        invoices.period_end
 
 ),
 

@@ -91,12 +91,14 @@ resolved as (
         invoices.*,
         customers.customer_id is not null as is_known_customer,
         coalesce(
-            customers.stripe_customer_id, stripe_customers.stripe_customer_id
+            stripe_customers.stripe_customer_id, customers.stripe_customer_id
         ) as stripe_customer_id,
         customers.email,
-        coalesce(profiles.stripe_account, 'default') as stripe_account,
-        coalesce(profiles.collection_method, 'charge_automatically') as collection_method,
-        coalesce(profiles.days_until_due, contracts.net_payment_terms_days, 30) as profile_days_until_due,
+        {{ stripe_account("profiles.stripe_account") }} as stripe_account,
+        coalesce(profiles.collection_method, 'charge_automatically')
+            as collection_method,
+        coalesce(profiles.days_until_due, contracts.net_payment_terms_days, 30)
+            as profile_days_until_due,
         coalesce(profiles.is_auto_finalized, true) as is_auto_finalized,
         coalesce(profiles.skips_zero_totals, false) as skips_zero_totals,
         coalesce(sent_lines.subtotal_minor, 0) as stripe_subtotal,
@@ -122,7 +124,8 @@ resolved as (
     left join stripe_customers
         on
             invoices.customer_id = stripe_customers.customer_id
-            and coalesce(profiles.stripe_account, 'default') = stripe_customers.account
+            and {{ stripe_account("profiles.stripe_account") }}
+            = stripe_customers.account
     left join sent_lines
         on invoices.invoice_id = sent_lines.invoice_id
     left join holds
@@ -155,12 +158,15 @@ final as (
             when stripe_customer_id is null then 'no_stripe_customer'
         end as publish_reason,
         collection_method,
-        case when collection_method = 'send_invoice' then profile_days_until_due end as days_until_due,
+        case
+            when collection_method = 'send_invoice' then profile_days_until_due
+        end as days_until_due,
         is_auto_finalized and not is_held as is_auto_finalized,
         is_held,
         lower(currency) as currency,
         'Usage ' || {{ date_text('period_start') }} || ' to '
-        || {{ date_text(add_hours('period_end', -1)) }} || ', ' || invoice_number as description,
+        || {{ date_text(add_hours('period_end', -1)) }} || ', ' || invoice_number
+            as description,
         total_minor,
         stripe_subtotal,
         stripe_line_count,

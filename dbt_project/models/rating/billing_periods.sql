@@ -69,8 +69,10 @@ boundaries as (
     -- 1,200 months: a contract older than a century is a typing error.
     cross join range(0, 1200) as series (period_number)
     where
-        {{ add_months("cast(date_trunc('month', contracts.starting_at) as timestamp)", 'series.period_number') }}
-        <= {{ as_of() }}
+        {{ add_months(
+            "cast(date_trunc('month', contracts.starting_at) as timestamp)",
+            'series.period_number'
+        ) }} <= {{ as_of() }}
 
 ),
 
@@ -93,7 +95,8 @@ open_periods as (
             coalesce(last_closed.closed_until, contracts.starting_at)
         ) as period_start,
         least(
-            boundaries.anchor_end, coalesce(contracts.ending_before, boundaries.anchor_end)
+            boundaries.anchor_end,
+            coalesce(contracts.ending_before, boundaries.anchor_end)
         ) as period_end
     from boundaries
     inner join contracts
@@ -112,11 +115,19 @@ started_open_periods as (
             'contract_id', 'cast(' ~ epoch_micros('period_start') ~ ' as string)',
             "'USAGE'", "'1'",
         ]) }} as invoice_id,
-        open_periods.*
+        *
     from open_periods
     where
         period_start < period_end
         and period_start < {{ as_of() }}
+
+),
+
+bases as (
+
+    select 'rerated_at_watermark' as rating_basis
+    union all
+    select 'rerated_now' as rating_basis
 
 ),
 
@@ -141,11 +152,7 @@ rerated_periods as (
         on closed_invoices.close_id = closes.close_id
     inner join late_periods
         on closed_invoices.invoice_id = late_periods.invoice_id
-    cross join (
-        select 'rerated_at_watermark' as rating_basis
-        union all
-        select 'rerated_now' as rating_basis
-    ) as bases
+    cross join bases
 
 ),
 
@@ -160,7 +167,8 @@ periods as (
 final as (
 
     select
-        {{ hash_id('per', ['periods.invoice_id', 'periods.rating_basis']) }} as period_id,
+        {{ hash_id('per', ['periods.invoice_id', 'periods.rating_basis']) }}
+            as period_id,
         periods.invoice_id,
         periods.contract_id,
         periods.customer_id,
@@ -174,7 +182,8 @@ final as (
         currencies.minor_unit,
         periods.net_payment_terms_days,
         periods.rating_basis = 'open'
-        and {{ add_hours('periods.period_end', 'periods.grace_hours') }} <= {{ as_of() }} as is_closable,
+        and {{ add_hours('periods.period_end', 'periods.grace_hours') }}
+        <= {{ as_of() }} as is_closable,
         periods.period_start,
         periods.period_end,
         {{ add_hours('periods.period_end', 'periods.grace_hours') }} as closes_at

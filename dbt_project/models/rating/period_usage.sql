@@ -26,6 +26,7 @@ rates as (
 metered_usage as (
 
     select * from {{ ref('metered_usage') }}
+    where usage_hour < {{ as_of() }}
 
 ),
 
@@ -120,7 +121,8 @@ final as (
             and usage_by_basis.pricing_group_values = rates.pricing_group_values
             and usage_by_basis.usage_hour >= rates.starting_at
             and (
-                rates.ending_before is null or usage_by_basis.usage_hour < rates.ending_before
+                rates.ending_before is null
+                or usage_by_basis.usage_hour < rates.ending_before
             )
 
 )

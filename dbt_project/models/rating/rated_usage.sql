@@ -68,8 +68,9 @@ final as (
         periods.currency,
         running.amount,
         {{ to_minor('running.amount_after', 'periods.minor_unit_factor') }}
-        - {{ to_minor('running.amount_after - running.amount', 'periods.minor_unit_factor') }}
-            as amount_minor,
+        - {{ to_minor(
+            'running.amount_after - running.amount', 'periods.minor_unit_factor'
+        ) }} as amount_minor,
         running.slice_start,
         running.slice_end
     from running

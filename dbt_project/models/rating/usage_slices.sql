@@ -135,7 +135,8 @@ unused_slices as (
             and periods.rate_card_id = rates.rate_card_id
             and periods.period_end > rates.starting_at
             and (
-                rates.ending_before is null or periods.period_start < rates.ending_before
+                rates.ending_before is null
+                or periods.period_start < rates.ending_before
             )
     inner join products
         on rates.product_id = products.product_id

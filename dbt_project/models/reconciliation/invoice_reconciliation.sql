@@ -37,9 +37,9 @@ own_stripe_invoices as (
         row_number() over (
             partition by stripe_invoices.invoice_id
             order by
-                case stripe_invoices.external_status when 'VOID' then 1 else 0 end,
+                case stripe_invoices.external_status when 'VOID' then 1 else 0 end asc,
                 stripe_invoices.created_at desc,
-                stripe_invoices.stripe_invoice_id
+                stripe_invoices.stripe_invoice_id asc
         ) as recency
     from stripe_invoices
     where stripe_invoices.invoice_id is not null
@@ -64,7 +64,8 @@ matched as (
         coalesce(requests.invoice_id, own_stripe_invoices.invoice_id) as invoice_id,
         requests.invoice_number,
         requests.customer_id,
-        coalesce(requests.stripe_account, own_stripe_invoices.account) as stripe_account,
+        coalesce(requests.stripe_account, own_stripe_invoices.account)
+            as stripe_account,
         own_stripe_invoices.stripe_invoice_id,
         own_stripe_invoices.stripe_number,
         requests.invoice_id is not null as has_request,
@@ -80,7 +81,8 @@ matched as (
         own_stripe_invoices.is_overdue,
         own_stripe_invoices.is_paid_late,
         upper(coalesce(requests.currency, own_stripe_invoices.currency)) as currency,
-        upper(requests.currency) <> own_stripe_invoices.currency as is_currency_different,
+        upper(requests.currency) <> own_stripe_invoices.currency
+            as is_currency_different,
         requests.stripe_subtotal as requested_minor,
         own_stripe_invoices.subtotal_minor as stripe_subtotal_minor,
         own_stripe_invoices.total_minor as stripe_total_minor,
@@ -130,7 +132,8 @@ final as (
             else 'QUEUED'
         end as external_status,
         case
-            when not has_stripe_invoice and publish_action = 'skip' then cast(null as string)
+            when not has_stripe_invoice and publish_action = 'skip'
+                then cast(null as string)
             when not has_request then 'not_ours_to_send'
             when publish_action = 'refuse' then publish_reason
             when journal_state in ('failed', 'refused') then 'publishing_failed'

@@ -18,7 +18,7 @@ ranked as (
         fetched_at,
         row_number() over (
             partition by account, object_type, object_id
-            order by fetched_at desc, payload_hash
+            order by fetched_at desc, payload_hash asc
         ) as recency
     from objects
 

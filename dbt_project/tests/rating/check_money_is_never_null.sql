@@ -1,0 +1,61 @@
+{{ config(
+    tags=['check'],
+    meta={
+        'dagster': {'ref': {'name': 'rated_usage'}},
+        'description': 'Quantities, prices and amounts are never NULL.',
+    },
+) }}
+
+{# A NULL drops out of every sum: usage without an amount is given away silently. #}
+with
+
+metered as (
+
+    select
+        customer_id || ' ' || metric_id as row_of,
+        'metered_usage' as table_name
+    from {{ ref('metered_usage') }}
+    where quantity is null
+
+),
+
+rated as (
+
+    select
+        slice_id as row_of,
+        'rated_usage' as table_name
+    from {{ ref('rated_usage') }}
+    where
+        quantity is null
+        or unit_price is null
+        or amount is null
+        or amount_minor is null
+
+),
+
+{# A rate without a price step prices nothing. #}
+priced as (
+
+    select
+        rates.rate_id as row_of,
+        'price_book_rates without a price step' as table_name
+    from {{ ref('price_book_rates') }} as rates
+    left join {{ ref('price_book_tiers') }} as tiers
+        on
+            rates.price_book = tiers.price_book
+            and rates.rate_id = tiers.rate_id
+    where tiers.unit_price is null
+
+),
+
+final as (
+
+    select * from metered
+    union all
+    select * from rated
+    union all
+    select * from priced
+
+)
+
+select * from final
