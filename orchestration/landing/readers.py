@@ -15,8 +15,10 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -272,8 +274,20 @@ def _parsed(
     ]
 
 
+@cache
+def _grammar(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    cell = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
+    return re.compile(f"{cell}(?:{mark}{cell})*")
+
+
 def csv_cells(record: str, delimiter: str) -> list[str] | None:
-    """The cells of one CSV record, or None when its quotes are wrong."""
+    """The cells of one CSV record, or None when its quotes are wrong.
+
+    As RFC 4180 has it: a quote inside a cell is doubled, and such a cell is quoted.
+    """
+    if not _grammar(delimiter).fullmatch(record):
+        return None
     try:
         rows = list(csv.reader([record], delimiter=delimiter, strict=True))
     except csv.Error:

@@ -1,7 +1,8 @@
 """Rows that no landing may accept, made from well-formed ones.
 
 Each is wrong in exactly one way, so that the reason it is rejected for is not open to
-debate. `truth.json` counts them under the names used here.
+debate. `truth.json` counts them under the names used here: the landing's reasons, and
+two names for rows that it rejects as timestamp_invalid and properties_not_flat.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ EventRow = dict[str, str | None]
 
 # A rejected row must not use up its id: these arrive corrected some days later.
 FIXED_LATER = "rejected_then_fixed"
+TORN_PROPERTIES = "properties_unparsable"
 
 _KINDS = (
     "timestamp_invalid",
     "missing_field",
     "transaction_id_invalid",
-    "number_not_exact",
+    "number_invalid",
     "properties_not_flat",
     "timestamp_in_future",
     "timestamp_too_old",
@@ -34,8 +36,12 @@ _NESTED = (
     '{"model":"nw-small","usage":{"input_tokens":"5"}}',
     '{"model":"nw-small","region":["us","eu"]}',
 )
-_REQUIRED = ("customer_id", "event_type", "timestamp")
-_BAD_IDS = ("", "x" * 129)
+_MISSING: tuple[EventRow, ...] = (
+    {"customer_id": None},
+    {"event_type": None},
+    {"timestamp": None},
+    {"transaction_id": ""},
+)
 _NOT_JSON = (
     '{"transaction_id":"evt-torn","customer_id":"customer-0001","event_ty',
     "2026-08-01 00:00:00 INFO usage exporter restarted",
@@ -77,7 +83,7 @@ def spoil(base: list[EventRow], first: int, *, by_line: bool) -> Malformed:
                 torn = '{"model":"nw-small","input_tokens'
                 row.update(transaction_id=f"evt-bad-{number:08d}", properties=torn)
                 spoilt.rows.append(row)
-                spoilt.count("properties_unparsable")
+                spoilt.count(TORN_PROPERTIES)
             continue
         kind = _KINDS[position]
         row["transaction_id"] = f"evt-bad-{number:08d}"
@@ -93,10 +99,10 @@ def _break(row: EventRow, kind: str, turn: int) -> None:
         case "timestamp_invalid":
             row["timestamp"] = _BAD_TIMESTAMPS[turn % len(_BAD_TIMESTAMPS)]
         case "missing_field":
-            row[_REQUIRED[turn % len(_REQUIRED)]] = None
+            row.update(_MISSING[turn % len(_MISSING)])
         case "transaction_id_invalid":
-            row["transaction_id"] = _BAD_IDS[turn % len(_BAD_IDS)]
-        case "number_not_exact":
+            row["transaction_id"] = "x" * 129
+        case "number_invalid":
             # On storage only: one metric reads it, so nothing else is in doubt.
             number = _BAD_NUMBERS[turn % len(_BAD_NUMBERS)]
             row["event_type"] = "storage.snapshot"

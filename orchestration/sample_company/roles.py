@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 
 from orchestration.sample_company.shape import Shape, instant
 
-_FIRST = (
-    "Juniper Harbor Copper Lantern Meadow Cobalt Willow Granite Saffron Orchard"
-    " Pebble Summit Marlow Tundra Velvet Quarry"
-).split()
-_SECOND = (
-    "Robotics Health Legal Logistics Games Research Studios Analytics Foods Travel"
-    " Security Media Learning"
-).split()
+_FIRST = [
+    *("Juniper", "Harbor", "Copper", "Lantern", "Meadow", "Cobalt", "Willow"),
+    *("Granite", "Saffron", "Orchard", "Pebble", "Summit", "Marlow", "Tundra"),
+    *("Velvet", "Quarry"),
+]
+_SECOND = [
+    *("Robotics", "Health", "Legal", "Logistics", "Games", "Research", "Studios"),
+    *("Analytics", "Foods", "Travel", "Security", "Media", "Learning"),
+]
 
 
 @dataclass(frozen=True)

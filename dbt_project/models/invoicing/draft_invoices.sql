@@ -60,7 +60,7 @@ totalled as (
     select
         periods.invoice_id,
         {{ month_text('periods.period_start') }} || '-'
-        || substr(upper(periods.customer_id), 1, 12) || '-'
+        || substr(upper(periods.customer_id), 1, 13) || '-'
         || upper(substr(periods.invoice_id, 5, 4)) as invoice_number,
         periods.customer_id,
         periods.contract_id,

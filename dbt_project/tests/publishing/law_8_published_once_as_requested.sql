@@ -57,8 +57,6 @@ differing as (
             when stripe_invoices.line_count <> requests.stripe_line_count
                 then 'line count differs'
             when requests.publish_action = 'skip' then 'skipped, yet published'
-            when journal.content_hash <> requests.content_hash
-                then 'published from other content'
         end as problem
     from journal
     inner join requests
