@@ -49,6 +49,10 @@ AFTER_LOAD = ("payments", "reconciliation", "exports")
 SANDBOX_COLLECTION_TIME = timedelta(hours=2)
 
 
+# What the macro close_books says when nothing was due.
+CLOSED_NOTHING = "close: nothing to close"
+
+
 class RunRefused(Exception):
     """The run must not go on; the text says what to do."""
 
@@ -208,12 +212,17 @@ def build_until_close(run: BillingRun, select: tuple[str, ...] = ()) -> DbtResul
 
 
 def close_books(run: BillingRun) -> list[str]:
-    """Append what is due to the books. Nothing due, nothing written.
+    """Append what is due to the books, and back them up. Nothing due, nothing written.
 
     Raises:
         DbtError: the close was refused; the text says why.
     """
-    return run.dbt.run_operation("close_books")
+    from orchestration.backup import back_up
+
+    said = run.dbt.run_operation("close_books")
+    if run.dbt_target == "duckdb" and CLOSED_NOTHING not in said:
+        said.append(f"backup: {back_up(run.workspace)}")
+    return said
 
 
 def build_readers(run: BillingRun) -> DbtResult:

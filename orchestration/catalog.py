@@ -125,8 +125,9 @@ def check_catalog(workspace: Workspace) -> list[Problem]:
             return findings.problems
         _load_lists(con)
         for table in declaration():
-            _check_columns(findings, table, present[table.name])
-            _check_key(findings, table)
+            if con.execute(f"from {sql.name(table.name)} limit 1").fetchone():
+                _check_columns(findings, table, present[table.name])
+                _check_key(findings, table)
         catalog_rules.check(findings)
         findings.problems += _settings_problems(workspace, con)
         return findings.problems

@@ -22,7 +22,12 @@ import pyarrow as pa
 
 from orchestration.landing import interpret, lake, readers, sql
 from orchestration.landing.interpret import REQUIRED, Shape
-from orchestration.landing.mapping import Entry, check_columns, load_mapping
+from orchestration.landing.mapping import (
+    Entry,
+    MappingFile,
+    check_columns,
+    load_mapping,
+)
 from orchestration.landing.normalize import normalize
 from orchestration.landing.readers import Position
 from orchestration.landing.sources import EventFile, new_files
@@ -71,11 +76,12 @@ def land(
     """
     if as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone")
+    mapping = load_mapping(workspace)
     with _lock(workspace), duckdb.connect(config=_config(workspace)) as con:
         manifest = _manifest(workspace)
         landed = [row for row in manifest if row["state"] == LANDED]
         _refuse_unknown_batches(workspace, {r["landing_sequence"] for r in manifest})
-        batches = _plan(con, workspace, landed)
+        batches = _plan(con, workspace, mapping, landed)
         keys = usage_keys(workspace)
         known = lake.known_properties(workspace)
         columns = UsageKeys(tuple(sorted(known.union(keys.properties))), keys.numbers)
@@ -203,10 +209,10 @@ class _Batch:
 def _plan(
     con: duckdb.DuckDBPyConnection,
     workspace: Workspace,
+    mapping: MappingFile | None,
     landed: list[dict[str, Any]],
 ) -> list[_Batch]:
     """What is new, with everything checked that can be wrong with it as a whole."""
-    mapping = load_mapping(workspace)
     table = workspace.settings.events.table
     files = new_files(workspace, landed)
     if not landed and table is None and not any(file.size for file in files):

@@ -51,8 +51,9 @@ class TableBatch:
         A second statement on one connection would end the stream; temporary tables
         belong to one connection, so the keys are in ordinary ones.
         """
-        rows: Any = con.cursor().execute(self.query).to_arrow_reader(BATCH_ROWS)
-        yield from numbered_batches(rows)
+        with con.cursor() as reader:
+            rows: Any = reader.sql(self.query).to_arrow_reader(BATCH_ROWS)
+            yield from numbered_batches(rows)
 
 
 def table_batch(

@@ -1,0 +1,74 @@
+"""What several test folders share: a whole run without Dagster's start-up time."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from orchestration.billing_run import (
+    BillingRun,
+    build_after_load,
+    build_readers,
+    build_until_close,
+    check_workspace,
+    close_books,
+    copy_operations,
+    land_usage,
+    load_stripe,
+    publish_finance_copy,
+    publish_invoices,
+)
+from orchestration.warehouse import Warehouse
+from orchestration.workspace import Workspace
+
+
+def instant(text: str) -> datetime:
+    """`2026-11-02` or `2026-11-02T05:00` as aware UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def run_until_close(folder: Path, as_of: str, **settings: Any) -> BillingRun:
+    """Land, build, close and build the readers: everything that dbt computes."""
+    run = BillingRun(Workspace.load(folder), instant(as_of), **settings)
+    check_workspace(run.workspace)
+    land_usage(run)
+    copy_operations(run)
+    build_until_close(run)
+    if not run.is_preview:
+        close_books(run)
+    build_readers(run)
+    return run
+
+
+def run_all(folder: Path, as_of: str, **settings: Any) -> BillingRun:
+    """The steps of `meterhouse run`, in its order."""
+    run = run_until_close(folder, as_of, **settings)
+    publish_invoices(run)
+    load_stripe(run)
+    copy_operations(run)
+    build_after_load(run)
+    publish_finance_copy(run)
+    return run
+
+
+def rows(folder: Path, query: str) -> list[dict[str, Any]]:
+    """Rows of the workspace's warehouse."""
+    return Warehouse(Workspace.load(folder)).rows(query)
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    """A workspace to change, from one that others read."""
+    shutil.copytree(folder, target, symlinks=True)
+    return target
+
+
+def minor(amount: Decimal, exponent: int = 2) -> int:
+    """Half away from zero, written apart from the SQL."""
+    scaled = amount.copy_abs().scaleb(exponent)
+    whole = int(scaled // 1)
+    if scaled - whole >= Decimal("0.5"):
+        whole += 1
+    return -whole if amount < 0 else whole
