@@ -116,6 +116,7 @@ def add_property_columns(
     that an interrupted pass is simply repeated. Returns the number of files.
     """
     changed = 0
+    aside = workspace.lake / f"{TEMPORARY}_columns"
     wanted = event_schema(keys).names
     for path in event_files(workspace):
         present = set(pq.read_schema(path).names)
@@ -129,7 +130,8 @@ def add_property_columns(
             + f") as {sql.name(column)}"
             for column in wanted
         )
-        temporary = path.with_name(f"{TEMPORARY}_{path.name}")
+        aside.mkdir(exist_ok=True)
+        temporary = aside / path.name
         _copy(
             con,
             f"select {columns} "
@@ -139,6 +141,8 @@ def add_property_columns(
         os.replace(temporary, path)
         durable(path.parent)
         changed += 1
+    if changed:
+        aside.rmdir()
     return changed
 
 

@@ -44,11 +44,46 @@ class Position:
     row: int = 0
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """The file's content; .gz is unpacked."""
-    if path.suffix.lower() == ".gz":
-        return io.BufferedReader(gzip.open(path, "rb"))
-    return path.open("rb")
+class _Limited(io.RawIOBase):
+    """The first `size` bytes of a stream, whatever is appended meanwhile."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream = stream
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        room = min(len(buffer), self._size - self._stream.tell())
+        data = self._stream.read(max(room, 0))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def open_bytes(path: Path, size: int | None = None) -> IO[bytes]:
+    """The file's content, at most `size` bytes of it; .gz is unpacked."""
+    stream: Any = (gzip.open if is_packed(path) else open)(path, "rb")
+    if size is not None:
+        stream = _Limited(stream, size)
+    return io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
+
+
+def is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
 
 
 def skip_bom(stream: IO[bytes]) -> None:
@@ -339,7 +374,7 @@ def _skip(text: str, at: int, characters: str) -> int:
 
 def read_parquet(path: Path) -> Iterator[pa.Table]:
     """The rows of a Parquet file."""
-    stream = open_bytes(path) if path.suffix.lower() == ".gz" else None
+    stream = open_bytes(path) if is_packed(path) else None
     source = io.BytesIO(stream.read()) if stream else path
     with pq.ParquetFile(source) as file:
         yield from numbered_batches(file.iter_batches(batch_size=BATCH_ROWS))

@@ -88,7 +88,7 @@ def land(
         operations = Operations.open(workspace)
         try:
             _clean_up(workspace, operations, manifest)
-            if known and not known.issuperset(keys.properties):
+            if not known.issuperset(keys.properties):
                 lake.add_property_columns(con, workspace, columns)
             lake.ensure_schema_files(workspace, columns)
             limits = Limits.of(as_of, workspace.settings.window_days, backfill)
@@ -186,7 +186,7 @@ class _Batch:
         if file.form == "parquet":
             yield from readers.read_parquet(file.path)
             return
-        with readers.open_bytes(file.path) as stream:
+        with readers.open_bytes(file.path, file.size) as stream:
             if file.form == "json" and not readers.is_lines(stream):
                 yield from readers.read_json(stream)
                 return

@@ -19,15 +19,16 @@ FUTURE_TOLERANCE = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Limits:
-    """The instants between which events are accepted; oldest None = any age."""
+    """Instants (UTC) that events are accepted between; oldest None = any age."""
 
     landed_at: datetime
     oldest: datetime | None
 
     @classmethod
     def of(cls, as_of: datetime, window_days: int, backfill: bool) -> Limits:
-        oldest = None if backfill else as_of - timedelta(days=window_days)
-        return cls(as_of, oldest)
+        landed_at = as_of.astimezone(UTC)
+        oldest = None if backfill else landed_at - timedelta(days=window_days)
+        return cls(landed_at, oldest)
 
 
 def property_column(key: str) -> str:
