@@ -59,9 +59,7 @@ BackfillOption = Annotated[
     bool,
     typer.Option("--backfill", help="Accept events older than the landing window."),
 ]
-TargetOption = Annotated[
-    str, typer.Option("--target", help="Engine: duckdb or spark.")
-]
+TargetOption = Annotated[str, typer.Option("--target", help="Engine: duckdb or spark.")]
 LiveOption = Annotated[
     str,
     typer.Option(
@@ -94,9 +92,12 @@ def run(
     from orchestration.run_report import print_run_summary, progress_bar
 
     with _errors():
+        from orchestration.landing import check_usage
+
         settings = _settings(
             workspace, as_of, backfill, target, stripe, full_refresh=full_refresh
         )
+        check_usage(settings.workspace)
         from orchestration.execution import BILLING_JOB, USAGE_JOB, execute
 
         with progress_bar(err):
@@ -123,9 +124,7 @@ def publish(
     stripe: LiveOption = "sandbox",
 ) -> None:
     """Send closed invoices that Stripe does not have yet."""
-    _part(
-        workspace, as_of, "billing_month", ["readers", "publish"], stripe=stripe
-    )
+    _part(workspace, as_of, "billing_month", ["readers", "publish"], stripe=stripe)
 
 
 @app.command()
@@ -200,7 +199,8 @@ def demo(
         Path, typer.Option("--directory", help="Workspace of the sample company.")
     ] = Path("workspace"),
     events: Annotated[
-        int, typer.Option("--events", min=10_000, help="Usage events over three months.")
+        int,
+        typer.Option("--events", min=10_000, help="Usage events over three months."),
     ] = 1_000_000,
 ) -> None:
     """Bill three months of a sample company, on the built-in Stripe sandbox only."""
@@ -312,7 +312,7 @@ def _errors() -> Iterator[None]:
         yield
     except WorkspaceError as error:
         for problem in error.messages:
-            err.print(str(problem), markup=False, highlight=False)
+            err.print(str(problem), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
     except typer.Exit:
         raise
@@ -320,7 +320,7 @@ def _errors() -> Iterator[None]:
         reason = _reason(error)
         if reason is None:
             raise
-        err.print(reason, markup=False, highlight=False, style="red")
+        err.print(reason, markup=False, highlight=False, soft_wrap=True, style="red")
         raise typer.Exit(FAILED) from None
 
 

@@ -76,12 +76,9 @@ def land(
     """
     if as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone")
-    mapping = load_mapping(workspace)
     with _lock(workspace), duckdb.connect(config=_config(workspace)) as con:
         manifest = _manifest(workspace)
-        landed = [row for row in manifest if row["state"] == LANDED]
-        _refuse_unknown_batches(workspace, {r["landing_sequence"] for r in manifest})
-        batches = _plan(con, workspace, mapping, landed)
+        batches = _checked_batches(con, workspace, manifest)
         keys = usage_keys(workspace)
         known = lake.known_properties(workspace)
         columns = UsageKeys(tuple(sorted(known.union(keys.properties))), keys.numbers)
@@ -95,6 +92,26 @@ def land(
             return _land(con, workspace, operations, batches, columns, limits)
         finally:
             operations.close()
+
+
+def check_usage(workspace: Workspace) -> None:
+    """Stop before a run when what it would land is bad as a whole. Writes nothing.
+
+    Raises:
+        WorkspaceError: as `land`.
+    """
+    with _lock(workspace), duckdb.connect(config=_config(workspace)) as con:
+        _checked_batches(con, workspace, _manifest(workspace))
+
+
+def _checked_batches(
+    con: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    manifest: list[dict[str, Any]],
+) -> list[_Batch]:
+    _refuse_unknown_batches(workspace, {row["landing_sequence"] for row in manifest})
+    landed = [row for row in manifest if row["state"] == LANDED]
+    return _plan(con, workspace, load_mapping(workspace), landed)
 
 
 def _config(workspace: Workspace) -> dict[str, Any]:
