@@ -98,13 +98,13 @@ def declaration() -> tuple[CatalogTable, ...]:
 
 
 def catalog_hash(workspace: Workspace) -> str:
-    """Hex SHA-256 over the names and contents of the catalog's CSV files."""
-    digest = hashlib.sha256()
-    for path in sorted(workspace.catalog.glob("*.csv")):
-        content = path.read_bytes()
-        digest.update(f"{path.name}\n{len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
+    """Hex SHA-256 over the names and contents of the catalog's CSV files, as dbt
+    computes it too (macros/mounts.sql)."""
+    parts = [
+        f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in sorted(workspace.catalog.glob("*.csv"))
+    ]
+    return hashlib.sha256(",".join(parts).encode()).hexdigest()
 
 
 def check_catalog(workspace: Workspace) -> list[Problem]:
@@ -116,7 +116,7 @@ def check_catalog(workspace: Workspace) -> list[Problem]:
     """
     with duckdb.connect(config={"memory_limit": "2GB"}) as con:
         con.execute("set enable_progress_bar = false")
-        findings = Findings(con)
+        findings = Findings(con, workspace.settings.metric_models)
         findings.problems += _unknown_files(workspace)
         present = {
             table.name: _load(workspace, table, findings) for table in declaration()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import duckdb
@@ -25,8 +26,11 @@ class _Table(Protocol):
 class Findings:
     """The problems found so far, at most LISTED rows of each kind."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, metric_models: Sequence[str] = ()
+    ) -> None:
         self.con = con
+        self.metric_models = metric_models
         self.problems: list[Problem] = []
 
     def rows(

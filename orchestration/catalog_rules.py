@@ -102,6 +102,16 @@ def _metrics(findings: Findings) -> None:
         "the COUNT metric '{0}' counts events and can't use '{1}'",
         "Leave the cell blank, or make it a SUM.",
     )
+    known = ", ".join(f"'{name}'" for name in findings.metric_models) or "''"
+    findings.rows(
+        file,
+        "aggregation_key",
+        "select line, metric_id, coalesce(aggregation_key, '') from billable_metrics "
+        "where aggregation = 'SQL' "
+        f"and coalesce(aggregation_key not in ({known}), true)",
+        "the SQL metric '{0}' names no model of metric_models: '{1}'",
+        "List the model under metric_models in meterhouse.yml and name it here.",
+    )
     filters = "catalog/metric_filters.csv"
     findings.rows(
         filters,
@@ -127,6 +137,7 @@ def _metrics(findings: Findings) -> None:
         """
         with used as (
             select line, aggregation_key as property from billable_metrics
+            where aggregation = 'SUM'
             union all
             select line, unnest(string_split_regex(group_keys, '[|+]'))
             from billable_metrics

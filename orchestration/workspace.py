@@ -81,6 +81,9 @@ class _Settings(BaseModel):
 Identifier = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
+ModelName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+
+
 class WorkspaceSettings(_Settings):
     """Who the workspace is; `environment` goes into Stripe metadata."""
 
@@ -140,12 +143,15 @@ class Settings(_Settings):
     events: EventsSettings = EventsSettings()
     stripe: StripeSettings = StripeSettings()
     sandbox: SandboxSettings = SandboxSettings()
-    rate_models: tuple[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")], ...] = ()
+    rate_models: tuple[ModelName, ...] = ()
+    metric_models: tuple[ModelName, ...] = ()
 
     @model_validator(mode="after")
-    def _rate_models_once(self) -> Self:
-        if len(set(self.rate_models)) != len(self.rate_models):
-            raise ValueError("rate_models names a model twice")
+    def _models_once(self) -> Self:
+        for key in ("rate_models", "metric_models"):
+            names = getattr(self, key)
+            if len(set(names)) != len(names):
+                raise ValueError(f"{key} names a model twice")
         return self
 
 

@@ -6,19 +6,22 @@ Sources: docs.stripe.com/currencies as restated in the project's Stripe referenc
 
 from __future__ import annotations
 
-ZERO_DECIMAL = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()
-)
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ZERO_DECIMAL = _codes("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf")
+THREE_DECIMAL = _codes("bhd jod kwd omr tnd")
 
 # Charges in these must be a multiple: ISK is sent with two decimals that are always
 # 00; three-decimal currencies end in 0.
-GRANULARITY = {"isk": 100} | {code: 10 for code in THREE_DECIMAL}
+GRANULARITY = {"isk": 100} | dict.fromkeys(THREE_DECIMAL, 10)
 
 SUPPORTED = (
     ZERO_DECIMAL
     | THREE_DECIMAL
-    | frozenset(
+    | _codes(
         """
         usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl
         bsd bwp byn bzd cad cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd
@@ -27,7 +30,7 @@ SUPPORTED = (
         myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar
         sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx
         uyu uzs wst xcd xcg yer zar zmw
-        """.split()
+        """
     )
 )
 

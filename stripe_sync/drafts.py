@@ -206,19 +206,19 @@ class Drafts:
             params["days_until_due"] = request.days_until_due
         if request.description:
             params["description"] = request.description
-        invoice: dict[str, Any] | None = self.caller.call(
+        invoice = self.caller.call(
             "create", lambda v1, options: v1.invoices.create(params, options)
         )
-        assert invoice is not None
         if self.caller.replayed:
             # The stored answer shows the draft as it was born; see what became of it.
-            draft_id = invoice["id"]
-            invoice = self._retrieve(draft_id)
-            if invoice is None:
+            now = self._retrieve(invoice["id"])
+            if now is None:
                 raise Stop(
-                    f"draft_deleted: {draft_id} was deleted meanwhile; run again",
+                    f"draft_deleted: {invoice['id']} was made and deleted before; run"
+                    " again",
                     new_keys=True,
                 )
+            invoice = now
         self._remember(invoice)
         return invoice
 

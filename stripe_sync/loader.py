@@ -119,10 +119,11 @@ class _Load:
         reason = reason or ("cursor_unknown" if unknown else None)
         known = self.sink.known_events(self.account, (e["id"] for e in events))
         fresh = [event for event in events if event["id"] not in known]
-        for event in fresh:
-            self._follow(event)
+        # The sweep first: it fetches by the page what events name one by one.
         if reason:
             self._sweep(cursor, started)
+        for event in fresh:
+            self._follow(event)
         self._flush(0)
         written = self.sink.write_events([self._raw_event(e, started) for e in fresh])
         # Objects, then events, then the cursor: an event that is kept has had its

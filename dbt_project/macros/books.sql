@@ -93,8 +93,8 @@
             {% do definition.append(column ~ ' ' ~ type) %}
         {% endfor %}
         {% do created.append(
-            'create table if not exists books.' ~ name ~ ' (' ~ definition | join(', ') ~ ')'
-            ~ (' using parquet' if target.type == 'spark' else '')
+            'create table if not exists books.' ~ name ~ ' (' ~ definition | join(', ') ~ ') '
+            ~ storage_clause()
         ) %}
     {% endfor %}
     {{ return([[1, 'create the books', created]]) }}
@@ -103,8 +103,8 @@
 {% macro create_books() %}
     {% if execute and flags.WHICH in ('build', 'run', 'seed', 'test', 'run-operation') %}
         {% do run_query(
-            'create table if not exists books.migrations (version integer, name string)'
-            ~ (' using parquet' if target.type == 'spark' else '')
+            'create table if not exists books.migrations (version integer, name string) '
+            ~ storage_clause()
         ) %}
         {% set done = run_query('select version from books.migrations').columns[0].values() | list %}
         {% for version, name, statements in books_migrations() if version not in done %}
@@ -113,5 +113,31 @@
             {% endfor %}
             {% do run_query("insert into books.migrations values (" ~ version ~ ", '" ~ name ~ "')") %}
         {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+{# Fill empty books from Parquet files (orchestration/backup.py). One transaction, the
+   headers last, and never into books that hold a close. #}
+{% macro restore_books(folder) %}
+    {% if execute %}
+        {% do run_query('create schema if not exists books') %}
+        {{ create_books() }}
+        {% if fetch_rows('select count(*) as closes from books.closes')[0].closes | int > 0 %}
+            {{ exceptions.raise_compiler_error('restore refused: the books are not empty') }}
+        {% endif %}
+        {% set tables = books_tables() %}
+        {% set order = tables.keys() | reject('equalto', 'closes') | list + ['closes'] %}
+        {% do begin_close() %}
+        {% for table in order %}
+            {% set columns = ['close_id'] %}
+            {% for column, type in tables[table] %}
+                {% do columns.append(column) %}
+            {% endfor %}
+            {% do run_query(
+                'insert into books.' ~ table ~ ' (' ~ columns | join(', ') ~ ') select '
+                ~ columns | join(', ') ~ ' from ' ~ parquet_file(folder ~ '/' ~ table ~ '.parquet')
+            ) %}
+        {% endfor %}
+        {% do commit_close() %}
     {% endif %}
 {% endmacro %}

@@ -5,6 +5,9 @@
 #}
 {% macro close_books(attempt=1) %}
     {% if execute %}
+        {# dbt runs no start hooks for an operation: without this, inputs that changed
+           since the build would be frozen as if the drafts came from them. #}
+        {% do mount_inputs() %}
         {% set due = close_due() %}
         {% if due.invoices == 0 and due.entries == 0 %}
             {% do log('close: nothing to close', info=true) %}
@@ -78,7 +81,7 @@
     {% set dead = fetch_rows(
         'select count(distinct close_id) as attempts from books.invoices '
         ~ 'where close_id not in (select close_id from books.closes)'
-    )[0].attempts %}
+    )[0].attempts | int %}
     {% set rows = fetch_rows(
         'select ' ~ hash_id('cl', ['build_id', "'" ~ dead ~ "'"]) ~ ' as close_id from '
         ~ ref('stg_ops__build')
@@ -87,10 +90,22 @@
 {%- endmacro %}
 
 {% macro begin_close() -%}
-    {% if target.type == 'duckdb' %}{% do run_query('begin transaction') %}{% endif %}
+    {{ return(adapter.dispatch('begin_close', 'meterhouse')()) }}
 {%- endmacro %}
+{% macro default__begin_close() -%}
+    {% do run_query('begin transaction') %}
+{%- endmacro %}
+{# Parquet tables have no transaction: the header row, written last, makes a close count. #}
+{% macro spark__begin_close() -%}
+{%- endmacro %}
+
 {% macro commit_close() -%}
-    {% if target.type == 'duckdb' %}{% do run_query('commit') %}{% endif %}
+    {{ return(adapter.dispatch('commit_close', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__commit_close() -%}
+    {% do run_query('commit') %}
+{%- endmacro %}
+{% macro spark__commit_close() -%}
 {%- endmacro %}
 
 {% macro closing_invoice_ids() -%}
@@ -168,23 +183,25 @@
     select
         invoices_of_close.close_id,
         {{ sha256_text(
-            "coalesce(invoices_of_close.hashes, '') || '/' || coalesce(entries_of_close.hashes, '')"
+            "coalesce(invoices_of_close.row_hashes, '') || '/' || "
+            ~ "coalesce(entries_of_close.row_hashes, '')"
         ) }} as content_hash
     from (
         select
             all_closes.close_id,
-            {{ ordered_concat('invoices.content_hash', 'invoices.invoice_id') }} as hashes
+            {{ ordered_concat('invoices.content_hash', 'invoices.invoice_id') }}
+                as row_hashes
         from ({{ close_condition }}) as all_closes
         left join {{ source('books', 'invoices') }} as invoices
             on all_closes.close_id = invoices.close_id
-        group by all_closes.close_id
+        group by 1
     ) as invoices_of_close
     left join (
         select
             close_id,
-            {{ ordered_concat(ledger_entry_hash(), 'entry_id') }} as hashes
+            {{ ordered_concat(ledger_entry_hash(), 'entry_id') }} as row_hashes
         from {{ source('books', 'ledger_entries') }}
-        group by close_id
+        group by 1
     ) as entries_of_close
         on invoices_of_close.close_id = entries_of_close.close_id
 {%- endmacro %}

@@ -8,6 +8,21 @@
     {{ return([deepest, var('credit_depth') | int] | min) }}
 {%- endmacro %}
 
+{# May the grant pay the charge: within its access window, its contract, its products? #}
+{% macro grant_pays(grant, charge) -%}
+    {{ grant }}.segment_id is not null
+    and {{ charge }}.slice_start >= {{ grant }}.starting_at
+    and (
+        {{ grant }}.ending_before is null
+        or {{ charge }}.slice_start < {{ grant }}.ending_before
+    )
+    and (
+        {{ grant }}.contract_id is null
+        or {{ grant }}.contract_id = {{ charge }}.contract_id
+    )
+    and {{ list_allows(grant ~ '.applicable_product_ids', charge ~ '.product_id') }}
+{%- endmacro %}
+
 {# What a grant takes of one charge: the part of the running eligible total that its
    balance reaches. #}
 {% macro prefix_draw() -%}

@@ -1,5 +1,28 @@
 {# Engine-specific SQL stands here and nowhere else. DuckDB is the default, Spark the
-   second engine; tests/rating/test_dialect.py holds each pair against the other. #}
+   second engine; tests/engines/test_dialect.py holds each pair against the other. #}
+
+{# Text as a SQL string literal. #}
+{% macro text_literal(text) -%}
+    {{ return(adapter.dispatch('text_literal', 'meterhouse')(text)) }}
+{%- endmacro %}
+{% macro default__text_literal(text) -%}
+    '{{ text | replace("'", "''") }}'
+{%- endmacro %}
+{# A backslash is an escape there. #}
+{% macro spark__text_literal(text) -%}
+    '{{ text | replace('\\', '\\\\') | replace("'", "\\'") }}'
+{%- endmacro %}
+
+{# Without the spaces around it, Unicode's wide and hard ones included. #}
+{% macro trim_text(text) -%}
+    {{ return(adapter.dispatch('trim_text', 'meterhouse')(text)) }}
+{%- endmacro %}
+{% macro default__trim_text(text) -%}
+    trim({{ text }})
+{%- endmacro %}
+{% macro spark__trim_text(text) -%}
+    regexp_replace({{ text }}, '^\\p{Zs}+|\\p{Zs}+\\z', '')
+{%- endmacro %}
 
 {% macro matches(text, pattern) -%}
     {{ return(adapter.dispatch('matches', 'meterhouse')(text, pattern)) }}
@@ -7,8 +30,9 @@
 {% macro default__matches(text, pattern) -%}
     regexp_matches({{ text }}, '{{ pattern }}')
 {%- endmacro %}
+{# In Java `$` also matches before a last line break; only \z is the end of the text. #}
 {% macro spark__matches(text, pattern) -%}
-    {{ text }} rlike '{{ pattern }}'
+    {{ text }} rlike '{{ pattern | replace('$', '\\\\z') }}'
 {%- endmacro %}
 
 {% macro json_text(document, key) -%}
@@ -57,8 +81,8 @@
                     list_transform(
                         string_split({{ cell }}, '|'),
                         lambda pair:
-                            {{ json_quote("trim(split_part(pair, '=', 1))") }} || ':'
-                            || {{ json_quote("trim(substr(pair, strpos(pair, '=') + 1))") }}
+                            {{ json_quote(trim_text("split_part(pair, '=', 1)")) }} || ':'
+                            || {{ json_quote(trim_text("substr(pair, strpos(pair, '=') + 1)")) }}
                     )
                 ),
                 ','
@@ -74,8 +98,8 @@
                     transform(
                         split({{ cell }}, '[|]'),
                         pair ->
-                            {{ json_quote("trim(split_part(pair, '=', 1))") }} || ':'
-                            || {{ json_quote("trim(substr(pair, instr(pair, '=') + 1))") }}
+                            {{ json_quote(trim_text("split_part(pair, '=', 1)")) }} || ':'
+                            || {{ json_quote(trim_text("substr(pair, instr(pair, '=') + 1)")) }}
                     )
                 ),
                 ','
@@ -201,7 +225,23 @@
 {# The rows of the later batches only are read again by DuckDB; Spark rebuilds the table
    (parquet tables there know no delete). #}
 {% macro metering_materialization() -%}
-    {{ return('table' if target.type == 'spark' else 'incremental') }}
+    {{ return(adapter.dispatch('metering_materialization', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__metering_materialization() -%}
+    {{ return('incremental') }}
+{%- endmacro %}
+{% macro spark__metering_materialization() -%}
+    {{ return('table') }}
+{%- endmacro %}
+
+{# How a table that no model owns is stored. #}
+{% macro storage_clause() -%}
+    {{ return(adapter.dispatch('storage_clause', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__storage_clause() -%}
+{%- endmacro %}
+{% macro spark__storage_clause() -%}
+    using parquet
 {%- endmacro %}
 
 {% macro add_seconds(instant, seconds) -%}
@@ -236,4 +276,33 @@
 {%- endmacro %}
 {% macro spark__json_line_count(document) -%}
     cast(json_array_length(get_json_object({{ document }}, '$.lines.data')) as bigint)
+{%- endmacro %}
+
+{% macro parquet_file(path) -%}
+    {{ return(adapter.dispatch('parquet_file', 'meterhouse')(path)) }}
+{%- endmacro %}
+{% macro default__parquet_file(path) -%}
+    read_parquet('{{ path }}')
+{%- endmacro %}
+{% macro spark__parquet_file(path) -%}
+    parquet.`{{ path }}`
+{%- endmacro %}
+
+{# Loads a seed. dbt-spark's own way writes a blank cell as the text 'None' and breaks on
+   an apostrophe. #}
+{% macro spark__load_csv_rows(model, agate_table) -%}
+    {%- set types = model['config'].get('column_types', {}) -%}
+    {%- set rows = [] -%}
+    {%- for row in agate_table.rows -%}
+        {%- set cells = [] -%}
+        {%- for name in agate_table.column_names -%}
+            {%- set type = types.get(name, adapter.convert_type(agate_table, loop.index0)) -%}
+            {%- set cell = 'null' if row[name] is none else text_literal(row[name] | string) -%}
+            {%- do cells.append('cast(' ~ cell ~ ' as ' ~ type ~ ')') -%}
+        {%- endfor -%}
+        {%- do rows.append('(' ~ cells | join(', ') ~ ')') -%}
+    {%- endfor -%}
+    {%- set sql = 'insert into ' ~ this.render() ~ ' values ' ~ rows | join(', ') -%}
+    {%- do adapter.add_query(sql, abridge_sql_log=True) -%}
+    {{ return(sql) }}
 {%- endmacro %}

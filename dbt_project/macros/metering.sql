@@ -41,9 +41,10 @@
 {%- endmacro %}
 
 {# Value of an event property as text. The flat column is read first; files that landed
-   before a metric asked for the key hold it in the JSON only. #}
-{% macro event_property(property) -%}
-    {%- if property in event_properties() -%}
+   before a metric asked for the key hold it in the JSON only. `flat` = event_properties(),
+   asked for once: it is a question to the database. #}
+{% macro event_property(property, flat) -%}
+    {%- if property in flat -%}
         coalesce({{ property_column(property) }}, {{ json_text('properties', property) }})
     {%- else -%}
         {{ json_text('properties', property) }}
@@ -52,19 +53,22 @@
 
 {% macro sql_literals(values) -%}
     {%- for value in values -%}
-        '{{ value | trim | replace("'", "''") }}'{% if not loop.last %}, {% endif %}
+        {{ text_literal(value | trim) }}{% if not loop.last %}, {% endif %}
     {%- endfor -%}
 {%- endmacro %}
 
 {# Predicate over one event: does the metric count it? A missing property passes
    `not_in`, because it holds none of the listed values. #}
-{% macro metric_predicate(metric, filters) -%}
+{% macro metric_predicate(metric, filters, flat) -%}
     {%- set parts = [] -%}
+    {%- if metric.aggregation == 'SQL' -%}
+        {{ return('false') }}
+    {%- endif -%}
     {%- if metric.event_types -%}
         {%- do parts.append('event_type in (' ~ sql_literals(metric.event_types.split('|')) ~ ')') -%}
     {%- endif -%}
     {%- for filter in filters if filter.metric_id == metric.metric_id -%}
-        {%- set value = event_property(filter.property) -%}
+        {%- set value = event_property(filter.property, flat) -%}
         {%- set listed = '(' ~ sql_literals((filter.property_values or '').split('|')) ~ ')' -%}
         {%- if filter.operator == 'exists' -%}
             {%- do parts.append(value ~ ' is not null') -%}
@@ -99,6 +103,7 @@
         'select distinct metric_id, key_set, pricing_group_keys, presentation_group_keys from '
         ~ ref('stg_catalog__products') ~ ' where metric_id is not null order by metric_id, key_set'
     ) %}
+    {% set flat = event_properties() %}
     {% set plan = [] %}
     {% for metric in metrics %}
         {% set own = [] %}
@@ -111,8 +116,9 @@
         {% endfor %}
         {% do plan.append({
             'metric_id': metric.metric_id,
-            'predicate': metric_predicate(metric, filters),
-            'value': metric_value(metric),
+            'predicate': metric_predicate(metric, filters, flat),
+            'value': metric_value(metric, flat),
+            'sql_model': metric.aggregation_key if metric.aggregation == 'SQL' else none,
             'key_sets': own or [{'key_set': '/', 'pricing': [], 'presentation': []}],
         }) %}
     {% endfor %}
@@ -120,11 +126,11 @@
 {%- endmacro %}
 
 {# What one event adds. NULL = the event has no number there: it is rejected, not zero. #}
-{% macro metric_value(metric) -%}
-    {%- if metric.aggregation == 'COUNT' -%}
+{% macro metric_value(metric, flat) -%}
+    {%- if metric.aggregation in ('COUNT', 'SQL') -%}
         {{ return(to_quantity(1)) }}
     {%- elif metric.aggregation == 'SUM' -%}
-        {{ return(parse_quantity(event_property(metric.aggregation_key))) }}
+        {{ return(parse_quantity(event_property(metric.aggregation_key, flat))) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             'billable_metrics: unknown aggregation ' ~ metric.aggregation ~ ' of metric ' ~ metric.metric_id
@@ -133,12 +139,24 @@
 {%- endmacro %}
 
 {# Canonical JSON object of an event's values for the given keys, keys sorted. #}
-{% macro group_values_json(keys) -%}
+{% macro group_values_json(keys, flat) -%}
     {%- if not keys -%}
         '{}'
     {%- else -%}
         '{' {% for key in keys | sort %}
-        || '{{ '' if loop.first else ',' }}"{{ key }}":' || {{ json_quote(event_property(key)) }}
+        || '{{ '' if loop.first else ',' }}"{{ key }}":' || {{ json_quote(event_property(key, flat)) }}
+        {% endfor %} || '}'
+    {%- endif -%}
+{%- endmacro %}
+
+{# The same object from the columns of an SQL metric's model. #}
+{% macro column_values_json(keys) -%}
+    {%- if not keys -%}
+        '{}'
+    {%- else -%}
+        '{' {% for key in keys | sort %}
+        || '{{ '' if loop.first else ',' }}"{{ key }}":'
+        || {{ json_quote('cast(' ~ adapter.quote(key) ~ ' as string)') }}
         {% endfor %} || '}'
     {%- endif -%}
 {%- endmacro %}
@@ -163,7 +181,11 @@
 
 {# What the next run must know to meter only what changed since. #}
 {% macro remember_metered_build() -%}
-    {% if target.type == 'duckdb' %}
-        create or replace table ops.metered_build as select * from ops.build
-    {% endif %}
+    {{ return(adapter.dispatch('remember_metered_build', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__remember_metered_build() -%}
+    create or replace table ops.metered_build as select * from ops.build
+{%- endmacro %}
+{# Spark meters all days each time (see metering_materialization). #}
+{% macro spark__remember_metered_build() -%}
 {%- endmacro %}

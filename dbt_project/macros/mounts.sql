@@ -1,7 +1,7 @@
 {#
   Run start: the lake, the price book and the copies of the operations store are mounted
-  as views, so that staging reads plain sources on either engine and a test can replace
-  them. Nothing is copied; a view costs nothing until it is read.
+  as views (on Spark: external tables), so that staging reads plain sources on either
+  engine and a test can replace them. Nothing is copied.
 #}
 {% macro mount_inputs() %}
     {% if execute and flags.WHICH in ('build', 'run', 'seed', 'test', 'run-operation') %}
@@ -40,7 +40,7 @@
 {%- endmacro %}
 
 {% macro blank_to_null(name, type) -%}
-    nullif(trim({{ name }}), '')
+    nullif({{ trim_text(name) }}, '')
 {%- endmacro %}
 
 {% macro mount_catalog_table(source) %}
@@ -48,17 +48,41 @@
     {% set relation = 'catalog.' ~ source.name %}
     {% set present = csv_columns(path, source.name) %}
     {% if present is none %}
-        {% do run_query(
+        {% do mount(relation, [
             'create or replace view ' ~ relation ~ ' as select * from (select cast(null as bigint) as catalog_row, '
             ~ typed_columns(source, []) ~ ') as nothing where 1 = 0'
-        ) %}
+        ]) %}
     {% else %}
-        {% do run_query(
+        {% do mount(relation, csv_statements(path, source.name, present) + [
             'create or replace view ' ~ relation ~ ' as select ' ~ csv_row_number() ~ ' as catalog_row, '
             ~ typed_columns(source, present) ~ ' from ' ~ csv_relation(path, source.name)
-        ) %}
+        ], csv_relation(path, source.name)) %}
     {% endif %}
 {% endmacro %}
+
+{# Run the statements that mount a relation over `files`. #}
+{% macro mount(relation, statements, files=none) -%}
+    {{ return(adapter.dispatch('mount', 'meterhouse')(relation, statements, files)) }}
+{%- endmacro %}
+{% macro default__mount(relation, statements, files=none) -%}
+    {% for statement in statements %}{% do run_query(statement) %}{% endfor %}
+{%- endmacro %}
+{# Spark's metastore takes a third of a second a mount: what stands as it would be made
+   again is only told that its files may have changed. #}
+{% macro spark__mount(relation, statements, files=none) -%}
+    {% set schema, name = relation.split('.') %}
+    {% set mark = local_md5(statements | join(';')) %}
+    {% set found = adapter.get_relation(none, schema, name) %}
+    {% if found is none or mark not in found.information %}
+        {% for statement in statements %}{% do run_query(statement) %}{% endfor %}
+        {% do run_query(
+            'alter ' ~ ('table ' if files == relation else 'view ') ~ relation
+            ~ " set tblproperties ('mounted' = '" ~ mark ~ "')"
+        ) %}
+    {% elif files %}
+        {% do run_query('refresh table ' ~ files) %}
+    {% endif %}
+{%- endmacro %}
 
 {# Header of a catalog file; none when the file is missing. #}
 {% macro csv_columns(path, name) -%}
@@ -72,17 +96,26 @@
     {% set described = run_query('describe select * from ' ~ csv_relation(path, name)) %}
     {{ return(described.columns[0].values() | list) }}
 {%- endmacro %}
+{# Spark can't ask which files there are: the command says it (orchestration/spark.py). #}
 {% macro spark__csv_columns(path, name) -%}
-    {% set present = var('catalog_tables', {}) %}
-    {% if name not in present %}
-        {{ return(none) }}
-    {% endif %}
-    {% do run_query(
-        'create or replace temporary view catalog_' ~ name ~ ' using csv options (path "' ~ path
-        ~ '", header "true", inferSchema "false", quote "\\"", escape "\\"", multiLine "true")'
-    ) %}
-    {% set described = run_query('describe catalog_' ~ name) %}
-    {{ return(described.columns[0].values() | list) }}
+    {{ return(var('catalog_tables')[name] or none) }}
+{%- endmacro %}
+
+{# What must be made before a view can read the file. #}
+{% macro csv_statements(path, name, columns) -%}
+    {{ return(adapter.dispatch('csv_statements', 'meterhouse')(path, name, columns)) }}
+{%- endmacro %}
+{% macro default__csv_statements(path, name, columns) -%}
+    {{ return([]) }}
+{%- endmacro %}
+{# A permanent view may not stand on a temporary one, so each file is an external table. #}
+{% macro spark__csv_statements(path, name, columns) -%}
+    {{ return([
+        'drop table if exists ' ~ csv_relation(path, name),
+        'create table ' ~ csv_relation(path, name) ~ ' (`' ~ columns | join('` string, `')
+        ~ '` string) using csv options (path ' ~ text_literal(path)
+        ~ ', header "true", quote "\\"", escape "\\"", multiLine "true", mode "FAILFAST")',
+    ]) }}
 {%- endmacro %}
 
 {% macro csv_relation(path, name) -%}
@@ -95,7 +128,7 @@
     )
 {%- endmacro %}
 {% macro spark__csv_relation(path, name) -%}
-    catalog_{{ name }}
+    catalog.{{ name }}_file
 {%- endmacro %}
 
 {% macro csv_row_number() -%}
@@ -104,37 +137,38 @@
 {% macro default__csv_row_number() -%}
     row_number() over () + 1
 {%- endmacro %}
+{# One file is one task, so the rows come in the order of the file. An id that Spark calls
+   non-deterministic would keep it from inlining CTEs over the price book. #}
 {% macro spark__csv_row_number() -%}
-    cast(monotonically_increasing_id() + 2 as bigint)
+    cast(row_number() over (order by 1) + 1 as bigint)
 {%- endmacro %}
 
 {% macro mount_parquet(source) %}
     {% set path = source.meta.get('path') or source.config.meta.path %}
-    {% do run_query(
-        'create or replace view ' ~ source.source_name ~ '.' ~ source.name ~ ' as '
-        ~ parquet_select(workspace_path(path), source)
-    ) %}
+    {% set relation = source.source_name ~ '.' ~ source.name %}
+    {% do mount(relation, parquet_statements(relation, workspace_path(path)), relation) %}
 {% endmacro %}
 
-{% macro parquet_select(path, source) -%}
-    {{ return(adapter.dispatch('parquet_select', 'meterhouse')(path, source)) }}
+{% macro parquet_statements(relation, path) -%}
+    {{ return(adapter.dispatch('parquet_statements', 'meterhouse')(relation, path)) }}
 {%- endmacro %}
-{% macro default__parquet_select(path, source) -%}
-    {%- if '/*' in path or path.endswith('.parquet') -%}
-    select * from read_parquet(
-        '{{ path }}', union_by_name = true, hive_partitioning = {{ 'true' if '**' in path else 'false' }}
-        {%- if '**' in path %}, hive_types = {'event_date': date}{% endif %}
-    )
-    {%- endif -%}
+{% macro default__parquet_statements(relation, path) -%}
+    {{ return([
+        'create or replace view ' ~ relation ~ " as select * from read_parquet('" ~ path
+        ~ "', union_by_name = true, hive_partitioning = " ~ ('true' if '**' in path else 'false')
+        ~ (", hive_types = {'event_date': date}" if '**' in path else '') ~ ')'
+    ]) }}
 {%- endmacro %}
-{% macro spark__parquet_select(path, source) -%}
-    {% set folder = path.split('/*')[0] %}
-    {% set view = source.source_name ~ '_' ~ source.name %}
-    {% do run_query(
-        'create or replace temporary view ' ~ view ~ ' using parquet options (path "' ~ folder
-        ~ '", mergeSchema "true")'
-    ) %}
-    {{ return('select * from ' ~ view) }}
+{# An external table with its columns said by the command: Spark passes over the zero-row
+   `_schema.parquet` and could not tell the columns of a lake without rows. #}
+{% macro spark__parquet_statements(relation, path) -%}
+    {{ return([
+        'drop table if exists ' ~ relation,
+        'create table ' ~ relation ~ ' (' ~ var('parquet_columns')[relation]
+        ~ (', event_date date' if '**' in path else '')
+        ~ ') using parquet ' ~ ('partitioned by (event_date) ' if '**' in path else '')
+        ~ 'location ' ~ text_literal(path.split('/*')[0]),
+    ]) }}
 {%- endmacro %}
 
 {# One row that says what this run is: the same inputs give the same build_id. #}

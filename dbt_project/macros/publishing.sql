@@ -3,3 +3,28 @@
     {% if var('stripe_mode') == 'sandbox' %}'sandbox-' || {% endif -%}
     coalesce({{ alias }}, 'default')
 {%- endmacro %}
+
+{# What the customer reads on a line. #}
+{% macro stripe_line_description() -%}
+    line_name
+    || case
+        when pricing_group_values = '{}' then ''
+        else ' ' || pricing_group_values
+    end
+    || case
+        when presentation_group_values = '{}' then ''
+        else ' ' || presentation_group_values
+    end
+    || case
+        when line_type = 'usage'
+            then ' - quantity ' || {{ short_decimal_text('quantity') }}
+        else ''
+    end
+{%- endmacro %}
+
+{# What was sent to the sandbox says nothing of what stands in Stripe, and the other way
+   round. #}
+{% macro is_account_of_this_mode(account) -%}
+    {{ account }} {% if var('stripe_mode') != 'sandbox' %}not {% endif -%}
+    like 'sandbox-%'
+{%- endmacro %}

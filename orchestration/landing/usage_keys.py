@@ -30,10 +30,11 @@ def usage_keys(workspace: Workspace) -> UsageKeys:
     for metric in metrics:
         for compound in _items(metric, "group_keys"):
             keys.update(key.strip() for key in compound.split("+"))
-        if key := metric.get("aggregation_key"):
+        if metric.get("aggregation") == "SUM" and (
+            key := metric.get("aggregation_key")
+        ):
             keys.add(key)
-            if metric.get("aggregation") == "SUM":
-                numbers.add((key, tuple(sorted(_items(metric, "event_types"))) or None))
+            numbers.add((key, tuple(sorted(_items(metric, "event_types"))) or None))
     keys.update(row["property"] for row in filters if row.get("property"))
     for product in products:
         keys.update(_items(product, "pricing_group_keys"))

@@ -1,8 +1,9 @@
 """The sandbox over HTTP, for clients that are not this process.
 
-``uvicorn --factory`` or::
+::
 
-    uvicorn.run(make_app(Sandbox("stripe_sandbox.sqlite")), host="127.0.0.1", port=12111)
+    app = make_app(Sandbox("stripe_sandbox.sqlite"))
+    uvicorn.run(app, host="127.0.0.1", port=12111)
     stripe.StripeClient(key, base_addresses={"api": "http://127.0.0.1:12111"})
 """
 

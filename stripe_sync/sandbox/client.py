@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .engine import Sandbox
 
 
+# The SDK leaves this constructor without types.
+_dropped: Any = stripe.APIConnectionError
+
+
 class InProcessClient(stripe.HTTPClient):
     """An HTTP client without HTTP: ``stripe.StripeClient(key, http_client=...)``."""
 
@@ -35,9 +39,7 @@ class InProcessClient(stripe.HTTPClient):
             method, parts.path, parts.query, headers or {}, post_data
         )
         if answer is None:
-            raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
-                "The sandbox dropped the connection.", should_retry=True
-            )
+            raise _dropped("The sandbox dropped the connection.", should_retry=True)
         status, answer_headers, body = answer
         # The SDK looks headers up in lower case, as `requests` allows.
         return body, status, CaseInsensitiveDict(answer_headers)

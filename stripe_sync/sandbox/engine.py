@@ -172,11 +172,11 @@ class Sandbox:
         self.api_key(account)
         with self._lock, self._engine.begin() as connection:
             ctx = self._context(connection, self.account_id(account))
-            found = [
-                item
-                for item in ctx.store.all("customer")
-                if item["metadata"].get("billing_customer_id") == customer_id
-            ]
+            found, _ = ctx.store.page(
+                "customer",
+                {"limit": 1},
+                json_filters={"metadata.billing_customer_id": customer_id},
+            )
             customer = (
                 found[0]
                 if found
@@ -250,6 +250,7 @@ class Sandbox:
         """
         until = int(moment.timestamp())
         done: list[str] = []
+        last: tuple[int, str, str] | None = None
         with self._lock:
             while True:
                 with self._engine.begin() as connection:
@@ -260,6 +261,9 @@ class Sandbox:
                     if due is None:
                         self._set_now(connection, until)
                         return done
+                    if due == last:
+                        raise RuntimeError(f"the sandbox does not get past {due}")
+                    last = due
                     at, account_id, object_id = due
                     at = max(at, now)
                     self._set_now(connection, at)

@@ -5,18 +5,6 @@
 #}
 with
 
-commits as (
-
-    select * from {{ ref('stg_catalog__commits') }}
-
-),
-
-credits as (
-
-    select * from {{ ref('stg_catalog__credits') }}
-
-),
-
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -31,9 +19,9 @@ posted_entries as (
 
 catalog_grants as (
 
-    select * from commits
+    select * from {{ ref('stg_catalog__commits') }}
     union all
-    select * from credits
+    select * from {{ ref('stg_catalog__credits') }}
 
 ),
 
@@ -102,6 +90,7 @@ final as (
                     segments.starting_at,
                     case when segments.contract_id is null then 1 else 0 end,
                     coalesce(segments.created_at, segments.starting_at),
+                    segments.grant_id,
                     segments.segment_id
             ) as bigint
         ) as burn_rank,

@@ -1,18 +1,32 @@
 {# File credit_balances: one row a grant segment. #}
-select
-    segment_id,
-    grant_id,
-    grant_type,
-    grant_name,
-    customer_id,
-    contract_id,
-    segment_status,
-    currency,
-    amount_minor,
-    drawn_minor,
-    expired_minor,
-    balance_minor,
-    balance,
-    starting_at,
-    ending_before
-from {{ ref('credit_balances') }}
+with
+
+credit_balances as (
+
+    select * from {{ ref('credit_balances') }}
+
+),
+
+final as (
+
+    select
+        segment_id,
+        grant_id,
+        grant_type,
+        grant_name,
+        customer_id,
+        contract_id,
+        segment_status,
+        currency,
+        amount_minor,
+        drawn_minor,
+        expired_minor,
+        balance_minor,
+        balance,
+        starting_at,
+        ending_before
+    from credit_balances
+
+)
+
+select * from final

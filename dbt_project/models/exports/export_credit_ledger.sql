@@ -1,16 +1,30 @@
 {# File credit_ledger: one row a ledger entry. #}
-select
-    entry_id,
-    entry_type,
-    entry_state,
-    grant_id,
-    segment_id,
-    customer_id,
-    invoice_id,
-    currency,
-    amount_minor,
-    amount,
-    running_balance_minor,
-    effective_at,
-    posted_at
-from {{ ref('credit_ledger') }}
+with
+
+credit_ledger as (
+
+    select * from {{ ref('credit_ledger') }}
+
+),
+
+final as (
+
+    select
+        entry_id,
+        entry_type,
+        entry_state,
+        grant_id,
+        segment_id,
+        customer_id,
+        invoice_id,
+        currency,
+        amount_minor,
+        amount,
+        running_balance_minor,
+        effective_at,
+        posted_at
+    from credit_ledger
+
+)
+
+select * from final

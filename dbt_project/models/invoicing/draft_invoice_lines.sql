@@ -4,16 +4,15 @@
 #}
 with
 
-rated_usage as (
+usage_lines as (
 
-    select * from {{ ref('rated_usage') }}
-    where rating_basis = 'open'
+    select * from {{ ref('draft_usage_lines') }}
 
 ),
 
-drawdowns as (
+applied_lines as (
 
-    select * from {{ ref('credit_drawdowns') }}
+    select * from {{ ref('draft_applied_lines') }}
 
 ),
 
@@ -33,61 +32,6 @@ periods as (
 products as (
 
     select * from {{ ref('stg_catalog__products') }}
-
-),
-
-usage_lines as (
-
-    select
-        line_id,
-        invoice_id,
-        'usage' as line_type,
-        product_id,
-        pricing_group_values,
-        presentation_group_values,
-        cast(null as string) as segment_id,
-        cast(null as string) as applied_to_line_id,
-        {{ to_quantity('sum(quantity)') }} as quantity,
-        {{ to_amount('sum(amount)') }} as amount,
-        cast(sum(amount_minor) as bigint) as amount_minor
-    from rated_usage
-    group by 1, 2, 3, 4, 5, 6
-
-),
-
-draws as (
-
-    select
-        invoice_id,
-        line_id,
-        segment_id,
-        cast(sum(amount_minor) as bigint) as drawn_minor
-    from drawdowns
-    group by 1, 2, 3
-
-),
-
-applied_lines as (
-
-    select
-        {{ hash_id('il', [
-            'draws.invoice_id', "'applied_commit_or_credit'", 'draws.line_id', 'draws.segment_id',
-        ]) }} as line_id,
-        draws.invoice_id,
-        'applied_commit_or_credit' as line_type,
-        usage_lines.product_id,
-        usage_lines.pricing_group_values,
-        usage_lines.presentation_group_values,
-        draws.segment_id,
-        draws.line_id as applied_to_line_id,
-        {{ to_quantity(1) }} as quantity,
-        {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
-        -draws.drawn_minor as amount_minor
-    from draws
-    inner join usage_lines
-        on draws.line_id = usage_lines.line_id
-    inner join grants
-        on draws.segment_id = grants.segment_id
 
 ),
 

@@ -4,16 +4,9 @@
 #}
 with
 
-rated_tiers as (
+prices as (
 
-    select * from {{ ref('rated_tiers') }}
-
-),
-
-applied_rates as (
-
-    select * from {{ ref('applied_rates') }}
-    where rating_basis = 'open'
+    select * from {{ ref('draft_line_prices') }}
 
 ),
 
@@ -30,40 +23,16 @@ currencies as (
 
 ),
 
-steps as (
-
-    select
-        applied_rates.line_id,
-        applied_rates.invoice_id,
-        applied_rates.rate_id,
-        applied_rates.price_model,
-        applied_rates.currency,
-        applied_rates.rate_starting_at,
-        applied_rates.rate_ending_before,
-        rated_tiers.tier_start,
-        rated_tiers.tier_end,
-        rated_tiers.unit_price,
-        {{ to_quantity('sum(rated_tiers.quantity)') }} as quantity,
-        {{ to_amount('sum(rated_tiers.amount)') }} as amount
-    from rated_tiers
-    inner join applied_rates
-        on
-            rated_tiers.period_id = applied_rates.period_id
-            and rated_tiers.line_id = applied_rates.line_id
-            and rated_tiers.rate_id = applied_rates.rate_id
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-
-),
-
 floored as (
 
     select
-        steps.*,
+        prices.*,
         currencies.minor_unit_factor,
-        {{ floor_minor('steps.amount', 'currencies.minor_unit_factor') }} as floor_minor
-    from steps
+        {{ floor_minor('prices.amount', 'currencies.minor_unit_factor') }}
+            as floor_minor
+    from prices
     inner join currencies
-        on steps.currency = currencies.currency
+        on prices.currency = currencies.currency
 
 ),
 

@@ -9,15 +9,9 @@ periods as (
 
 ),
 
-lines as (
+totals as (
 
-    select * from {{ ref('draft_invoice_lines') }}
-
-),
-
-sub_lines as (
-
-    select * from {{ ref('draft_invoice_sub_lines') }}
+    select * from {{ ref('draft_invoice_totals') }}
 
 ),
 
@@ -27,41 +21,13 @@ build as (
 
 ),
 
-line_totals as (
-
-    select
-        invoice_id,
-        cast(
-            sum(case when line_type = 'usage' then amount_minor else 0 end) as bigint
-        ) as usage_minor,
-        cast(
-            sum(case when line_type <> 'usage' then amount_minor else 0 end) as bigint
-        ) as applied_minor,
-        cast(sum(amount_minor) as bigint) as total_minor,
-        cast(count(*) as bigint) as line_count,
-        {{ ordered_concat(invoice_line_hash(), 'line_number') }} as line_hashes
-    from lines
-    group by 1
-
-),
-
-sub_line_hashes as (
-
-    select
-        invoice_id,
-        {{ ordered_concat(invoice_sub_line_hash(), 'sub_line_id') }} as sub_line_hashes
-    from sub_lines
-    group by 1
-
-),
-
 totalled as (
 
     select
         periods.invoice_id,
         {{ month_text('periods.period_start') }} || '-'
-        || substr(upper(periods.customer_id), 1, 13) || '-'
-        || upper(substr(periods.invoice_id, 5, 4)) as invoice_number,
+        || upper(periods.customer_id) || '-'
+        || upper(substr(periods.invoice_id, 5, 6)) as invoice_number,
         periods.customer_id,
         periods.contract_id,
         periods.rate_card_id,
@@ -72,12 +38,12 @@ totalled as (
         periods.minor_unit,
         periods.net_payment_terms_days,
         periods.late_usage_policy,
-        coalesce(line_totals.usage_minor, 0) as usage_minor,
-        coalesce(line_totals.applied_minor, 0) as applied_minor,
-        coalesce(line_totals.total_minor, 0) as total_minor,
-        coalesce(line_totals.line_count, 0) as line_count,
-        coalesce(line_totals.line_hashes, '') as line_hashes,
-        coalesce(sub_line_hashes.sub_line_hashes, '') as sub_line_hashes,
+        coalesce(totals.usage_minor, 0) as usage_minor,
+        coalesce(totals.applied_minor, 0) as applied_minor,
+        coalesce(totals.total_minor, 0) as total_minor,
+        coalesce(totals.line_count, 0) as line_count,
+        coalesce(totals.line_hashes, '') as line_hashes,
+        coalesce(totals.sub_line_hashes, '') as sub_line_hashes,
         periods.is_closable,
         periods.period_start,
         periods.period_end,
@@ -85,10 +51,8 @@ totalled as (
         {{ add_hours('periods.closes_at', 'periods.net_payment_terms_days * 24') }}
             as due_at
     from periods
-    left join line_totals
-        on periods.invoice_id = line_totals.invoice_id
-    left join sub_line_hashes
-        on periods.invoice_id = sub_line_hashes.invoice_id
+    left join totals
+        on periods.invoice_id = totals.invoice_id
 
 ),
 

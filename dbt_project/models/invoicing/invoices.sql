@@ -87,28 +87,10 @@ all_invoices as (
 final as (
 
     select
-        all_invoices.invoice_id,
-        all_invoices.invoice_number,
-        all_invoices.status,
-        all_invoices.customer_id,
+        all_invoices.*,
         customers.customer_name,
-        all_invoices.contract_id,
-        all_invoices.billing_profile_id,
-        all_invoices.invoice_type,
-        all_invoices.close_id,
-        all_invoices.content_hash,
-        build.build_id,
-        all_invoices.currency,
-        all_invoices.usage_minor,
-        all_invoices.applied_minor,
-        all_invoices.total_minor,
         {{ from_minor('all_invoices.total_minor', 'currencies.minor_unit') }} as total,
-        all_invoices.line_count,
-        all_invoices.period_start,
-        all_invoices.period_end,
-        all_invoices.issued_at,
-        all_invoices.due_at,
-        all_invoices.closed_at
+        build.build_id
     from all_invoices
     inner join currencies
         on all_invoices.currency = currencies.currency

@@ -5,17 +5,9 @@
 #}
 with
 
-rated_usage as (
+rerated_lines as (
 
-    select * from {{ ref('rated_usage') }}
-    where rating_basis <> 'open'
-
-),
-
-billed_lines as (
-
-    select * from {{ ref('stg_books__invoice_lines') }}
-    where line_type = 'usage'
+    select * from {{ ref('rerated_lines') }}
 
 ),
 
@@ -41,73 +33,6 @@ late_invoices as (
 
 ),
 
-rerated as (
-
-    select
-        invoice_id,
-        line_id,
-        max(product_id) as product_id,
-        max(pricing_group_values) as pricing_group_values,
-        max(presentation_group_values) as presentation_group_values,
-        {{ to_quantity(
-            "sum(case when rating_basis = 'rerated_now' then quantity else 0 end)"
-        ) }} as quantity_now,
-        {{ to_quantity(
-            "sum(case when rating_basis = 'rerated_at_watermark' then quantity else 0 end)"
-        ) }} as quantity_at_watermark,
-        cast(
-            sum(
-                case when rating_basis = 'rerated_now' then amount_minor else 0 end
-            ) as bigint
-        ) as rerated_minor,
-        cast(
-            sum(
-                case
-                    when rating_basis = 'rerated_at_watermark' then amount_minor else 0
-                end
-            ) as bigint
-        ) as rerated_at_watermark_minor
-    from rated_usage
-    group by 1, 2
-
-),
-
-late_billed_lines as (
-
-    select billed_lines.*
-    from billed_lines
-    inner join late_invoices
-        on billed_lines.invoice_id = late_invoices.invoice_id
-
-),
-
-compared as (
-
-    select
-        coalesce(rerated.invoice_id, late_billed_lines.invoice_id) as invoice_id,
-        coalesce(rerated.line_id, late_billed_lines.line_id) as line_id,
-        coalesce(rerated.product_id, late_billed_lines.product_id) as product_id,
-        coalesce(
-            rerated.pricing_group_values, late_billed_lines.pricing_group_values
-        ) as pricing_group_values,
-        coalesce(
-            rerated.presentation_group_values,
-            late_billed_lines.presentation_group_values
-        ) as presentation_group_values,
-        coalesce(late_billed_lines.quantity, 0) as billed_quantity,
-        coalesce(rerated.quantity_now, 0) as quantity_now,
-        coalesce(late_billed_lines.amount_minor, 0) as already_billed_minor,
-        coalesce(rerated.rerated_minor, 0) as rerated_minor,
-        coalesce(rerated.rerated_at_watermark_minor, 0)
-        = coalesce(late_billed_lines.amount_minor, 0)
-        and coalesce(rerated.quantity_at_watermark, 0)
-        = coalesce(late_billed_lines.quantity, 0) as is_line_reproduced
-    from rerated
-    full outer join late_billed_lines
-        on rerated.line_id = late_billed_lines.line_id
-
-),
-
 judged as (
 
     select
@@ -115,7 +40,7 @@ judged as (
         min(case when is_line_reproduced then 1 else 0 end) over (
             partition by invoice_id
         ) = 1 as is_reproduced
-    from compared
+    from rerated_lines
 
 ),
 

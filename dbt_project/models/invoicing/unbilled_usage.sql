@@ -16,25 +16,6 @@ period_usage as (
 
 ),
 
-periods as (
-
-    select * from {{ ref('billing_periods') }}
-    where rating_basis = 'open'
-
-),
-
-closed_invoices as (
-
-    select * from {{ ref('stg_books__invoices') }}
-
-),
-
-unmetered_events as (
-
-    select * from {{ ref('unmetered_events') }}
-
-),
-
 period_spans as (
 
     select
@@ -42,14 +23,15 @@ period_spans as (
         period_start,
         period_end,
         'open' as period_state
-    from periods
+    from {{ ref('billing_periods') }}
+    where rating_basis = 'open'
     union all
     select
         customer_id,
         period_start,
         period_end,
         'closed' as period_state
-    from closed_invoices
+    from {{ ref('stg_books__invoices') }}
 
 ),
 
@@ -106,7 +88,7 @@ unmetered as (
         {{ to_quantity(0) }} as quantity,
         cast(count(*) as bigint) as event_count,
         reason
-    from unmetered_events
+    from {{ ref('unmetered_events') }}
     group by 1, 2, 8, 11
 
 ),

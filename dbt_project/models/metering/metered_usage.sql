@@ -6,7 +6,10 @@
     post_hook="{{ remember_metered_build() }}",
 ) }}
 
+{# An SQL metric is a model of the workspace; the price book names it only at run time. #}
+{%- for model in var('metric_models') %}{% do ref(model) %}{% endfor %}
 {%- set plan = metering_plan() %}
+{%- set flat = event_properties() %}
 
 with
 
@@ -25,12 +28,30 @@ events as (
 {% for keys in metric.key_sets -%}
 metered_{{ metric_number }}_{{ loop.index }} as (
 
+    {% if metric.sql_model -%}
+    select
+        customer_id,
+        '{{ metric.metric_id }}' as metric_id,
+        '{{ keys.key_set }}' as key_set,
+        {{ column_values_json(keys.pricing) }} as pricing_group_values,
+        {{ column_values_json(keys.presentation) }} as presentation_group_values,
+        {{ to_quantity('sum(quantity)') }} as quantity,
+        cast(count(*) as bigint) as event_count,
+        cast(0 as bigint) as first_metered_event_count,
+        cast(usage_hour as date) as event_date,
+        date_trunc('hour', usage_hour) as usage_hour
+    from {{ ref(metric.sql_model) }}
+    where
+        usage_hour < {{ as_of() }}
+        and {{ in_usage_window('cast(usage_hour as date)') }}
+    group by 1, 2, 3, 4, 5, 9, 10
+    {%- else -%}
     select
         events.customer_id,
         '{{ metric.metric_id }}' as metric_id,
         '{{ keys.key_set }}' as key_set,
-        {{ group_values_json(keys.pricing) }} as pricing_group_values,
-        {{ group_values_json(keys.presentation) }} as presentation_group_values,
+        {{ group_values_json(keys.pricing, flat) }} as pricing_group_values,
+        {{ group_values_json(keys.presentation, flat) }} as presentation_group_values,
         {{ to_quantity('sum(' ~ metric.value ~ ')') }} as quantity,
         cast(count(*) as bigint) as event_count,
         cast(
@@ -47,6 +68,7 @@ metered_{{ metric_number }}_{{ loop.index }} as (
         {{ metric.predicate }}
         and {{ metric.value }} is not null
     group by 1, 2, 3, 4, 5, 9, 10
+    {%- endif %}
 
 ),
 

@@ -14,15 +14,6 @@ invoices as (
 
 ),
 
-lines as (
-
-    select * from {{ ref('invoice_lines') }}
-    where
-        status = 'FINALIZED'
-        and (quantity <> 0 or amount_minor <> 0)
-
-),
-
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -32,14 +23,17 @@ currencies as (
 counted as (
 
     select
-        lines.*,
+        sent_lines.*,
         cast(
             row_number() over (
-                partition by lines.invoice_id order by lines.line_number
+                partition by sent_lines.invoice_id order by sent_lines.line_number
             ) as bigint
         ) as position,
-        count(*) over (partition by lines.invoice_id) as sent_line_count
-    from lines
+        count(*) over (partition by sent_lines.invoice_id) as sent_line_count
+    from {{ ref('invoice_lines') }} as sent_lines
+    where
+        sent_lines.status = 'FINALIZED'
+        and (sent_lines.quantity <> 0 or sent_lines.amount_minor <> 0)
 
 ),
 
@@ -53,20 +47,7 @@ single_lines as (
         product_id,
         amount_minor,
         currency,
-        line_name
-        || case
-            when pricing_group_values = '{}' then ''
-            else ' ' || pricing_group_values
-        end
-        || case
-            when presentation_group_values = '{}' then ''
-            else ' ' || presentation_group_values
-        end
-        || case
-            when line_type = 'usage'
-                then ' - quantity ' || {{ short_decimal_text('quantity') }}
-            else ''
-        end as description,
+        {{ stripe_line_description() }} as description,
         period_start,
         period_end
     from counted
@@ -85,21 +66,15 @@ total_lines as (
         invoices.total_minor as amount_minor,
         invoices.currency,
         'Usage of ' || coalesce(invoices.customer_name, invoices.customer_id) || ', '
-        || cast(max(counted.sent_line_count) as string) || ' lines' as description,
+        || cast(counted.sent_line_count as string) || ' lines' as description,
         invoices.period_start,
         invoices.period_end
     from counted
     inner join invoices
         on counted.invoice_id = invoices.invoice_id
-    where counted.sent_line_count > {{ var('stripe_line_limit') }}
-    group by
-        invoices.invoice_id,
-        invoices.total_minor,
-        invoices.currency,
-        invoices.customer_name,
-        invoices.customer_id,
-        invoices.period_start,
-        invoices.period_end
+    where
+        counted.sent_line_count > {{ var('stripe_line_limit') }}
+        and counted.position = 1
 
 ),
 

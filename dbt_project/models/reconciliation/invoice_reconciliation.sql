@@ -1,110 +1,12 @@
 {#
-  Ours beside Stripe's, one row an invoice: a full outer join, so that an invoice which
-  only one side knows is a row too. `break_reason` is NULL when nothing needs a person.
+  Our invoices beside Stripe's, with one named reason where a person is needed:
+  `break_reason` is NULL when nothing is.
 #}
 with
 
-requests as (
-
-    select * from {{ ref('stripe_invoice_requests') }}
-
-),
-
-journal as (
-
-    select * from {{ ref('stg_ops__publish_journal') }}
-
-),
-
-stripe_invoices as (
-
-    select * from {{ ref('stripe_invoices') }}
-
-),
-
-payments as (
-
-    select * from {{ ref('payments') }}
-
-),
-
-{# A draft that was deleted and made again leaves its VOID or deleted predecessor; the
-   journal names the one that counts. #}
-own_stripe_invoices as (
-
-    select
-        stripe_invoices.*,
-        row_number() over (
-            partition by stripe_invoices.invoice_id
-            order by
-                case stripe_invoices.external_status when 'VOID' then 1 else 0 end asc,
-                stripe_invoices.created_at desc,
-                stripe_invoices.stripe_invoice_id asc
-        ) as recency
-    from stripe_invoices
-    where stripe_invoices.invoice_id is not null
-
-),
-
-paid as (
-
-    select
-        account,
-        stripe_invoice_id,
-        cast(sum(amount_paid_minor) as bigint) as payments_minor
-    from payments
-    where payment_status = 'succeeded'
-    group by 1, 2
-
-),
-
 matched as (
 
-    select
-        coalesce(requests.invoice_id, own_stripe_invoices.invoice_id) as invoice_id,
-        requests.invoice_number,
-        requests.customer_id,
-        coalesce(requests.stripe_account, own_stripe_invoices.account)
-            as stripe_account,
-        own_stripe_invoices.stripe_invoice_id,
-        own_stripe_invoices.stripe_number,
-        requests.invoice_id is not null as has_request,
-        journal.invoice_id is not null as has_journal,
-        own_stripe_invoices.stripe_invoice_id is not null as has_stripe_invoice,
-        paid.stripe_invoice_id is not null as has_payment,
-        requests.publish_action,
-        requests.publish_reason,
-        requests.is_auto_finalized,
-        journal.state as journal_state,
-        journal.last_error,
-        own_stripe_invoices.external_status,
-        own_stripe_invoices.is_overdue,
-        own_stripe_invoices.is_paid_late,
-        upper(coalesce(requests.currency, own_stripe_invoices.currency)) as currency,
-        upper(requests.currency) <> own_stripe_invoices.currency
-            as is_currency_different,
-        requests.stripe_subtotal as requested_minor,
-        own_stripe_invoices.subtotal_minor as stripe_subtotal_minor,
-        own_stripe_invoices.total_minor as stripe_total_minor,
-        requests.stripe_line_count as requested_line_count,
-        own_stripe_invoices.line_count as stripe_line_count,
-        own_stripe_invoices.amount_paid_minor,
-        coalesce(paid.payments_minor, 0) as payments_minor,
-        own_stripe_invoices.finalized_at,
-        own_stripe_invoices.due_at,
-        own_stripe_invoices.paid_at
-    from requests
-    full outer join own_stripe_invoices
-        on
-            requests.invoice_id = own_stripe_invoices.invoice_id
-            and own_stripe_invoices.recency = 1
-    left join journal
-        on requests.invoice_id = journal.invoice_id
-    left join paid
-        on
-            own_stripe_invoices.account = paid.account
-            and own_stripe_invoices.stripe_invoice_id = paid.stripe_invoice_id
-    where requests.invoice_id is not null or own_stripe_invoices.recency = 1
+    select * from {{ ref('matched_invoices') }}
 
 ),
 
@@ -143,9 +45,8 @@ final as (
             when requested_minor <> stripe_subtotal_minor then 'total_differs'
             when requested_line_count <> stripe_line_count then 'line_count_differs'
             when external_status = 'DRAFT' and is_auto_finalized then 'draft_stuck'
-            when
-                has_payment
-                and amount_paid_minor <> payments_minor then 'payments_differ'
+            when coalesce(amount_paid_minor, 0) <> payments_minor
+                then 'payments_differ'
         end as break_reason,
         coalesce(is_overdue, false) as is_overdue,
         coalesce(is_paid_late, false) as is_paid_late,

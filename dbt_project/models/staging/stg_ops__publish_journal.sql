@@ -17,3 +17,4 @@ select
     published_at,
     updated_at
 from {{ source('ops', 'publish_journal') }}
+where {{ is_account_of_this_mode('account') }}

@@ -29,4 +29,7 @@ select
         as paid_at,
     fetched_at
 from {{ ref('stg_stripe__objects') }}
-where object_type = 'invoice'
+where
+    object_type = 'invoice'
+    -- A draft that was deleted in Stripe is no invoice any more.
+    and {{ json_text('payload', 'deleted') }} is null

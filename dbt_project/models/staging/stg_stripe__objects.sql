@@ -4,6 +4,7 @@ with
 objects as (
 
     select * from {{ source('lake', 'stripe_objects') }}
+    where {{ is_account_of_this_mode('account') }}
 
 ),
 

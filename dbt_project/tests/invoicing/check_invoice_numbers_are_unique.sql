@@ -6,7 +6,7 @@
     },
 ) }}
 
-{# Two invoices with one number cannot be told apart by the customer, nor by an auditor. #}
+{# Two invoices with one number cannot be told apart by the customer or an auditor. #}
 with
 
 invoices as (
@@ -32,7 +32,7 @@ final as (
         invoice_id as first_invoice_id,
         invoice_id as last_invoice_id
     from invoices
-    group by invoice_id
+    group by 3
     having count(*) > 1
 
 )

@@ -29,7 +29,8 @@ line_totals as (
     select
         invoice_id,
         sum(case when line_type = 'usage' then amount_minor else 0 end) as usage_minor,
-        sum(case when line_type = 'usage' then 0 else amount_minor end) as applied_minor,
+        sum(case when line_type = 'usage' then 0 else amount_minor end)
+            as applied_minor,
         sum(amount_minor) as total_minor,
         count(*) as line_count,
         count(distinct currency) as currencies,

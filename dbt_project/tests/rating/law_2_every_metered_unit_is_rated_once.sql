@@ -46,18 +46,19 @@ entitled as (
         on
             metered_usage.metric_id = products.metric_id
             and metered_usage.key_set = products.key_set
-    where exists (
-        select 1
-        from rates
-        where
-            periods.price_book = rates.price_book
-            and periods.rate_card_id = rates.rate_card_id
-            and products.product_id = rates.product_id
-            and metered_usage.pricing_group_values = rates.pricing_group_values
-            and metered_usage.usage_hour >= rates.starting_at
-            and metered_usage.usage_hour
-            < coalesce(rates.ending_before, cast('9999-12-31' as timestamp))
-    )
+    where
+        exists (
+            select 1
+            from rates
+            where
+                periods.price_book = rates.price_book
+                and periods.rate_card_id = rates.rate_card_id
+                and products.product_id = rates.product_id
+                and metered_usage.pricing_group_values = rates.pricing_group_values
+                and metered_usage.usage_hour >= rates.starting_at
+                and metered_usage.usage_hour
+                < coalesce(rates.ending_before, cast('9999-12-31' as timestamp))
+        )
     group by 1, 2, 3, 4
 
 ),

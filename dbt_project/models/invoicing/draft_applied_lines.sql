@@ -1,0 +1,60 @@
+{{ config(materialized='view') }}
+
+{# What a grant paid of a usage line, as a line of its own: applied = -covered. #}
+with
+
+drawdowns as (
+
+    select * from {{ ref('credit_drawdowns') }}
+
+),
+
+usage_lines as (
+
+    select * from {{ ref('draft_usage_lines') }}
+
+),
+
+grants as (
+
+    select * from {{ ref('credit_grants') }}
+
+),
+
+draws as (
+
+    select
+        invoice_id,
+        line_id,
+        segment_id,
+        cast(sum(amount_minor) as bigint) as drawn_minor
+    from drawdowns
+    group by 1, 2, 3
+
+),
+
+final as (
+
+    select
+        {{ hash_id('il', [
+            'draws.invoice_id', "'applied_commit_or_credit'", 'draws.line_id', 'draws.segment_id',
+        ]) }} as line_id,
+        draws.invoice_id,
+        'applied_commit_or_credit' as line_type,
+        usage_lines.product_id,
+        usage_lines.pricing_group_values,
+        usage_lines.presentation_group_values,
+        draws.segment_id,
+        draws.line_id as applied_to_line_id,
+        {{ to_quantity(1) }} as quantity,
+        {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
+        -draws.drawn_minor as amount_minor
+    from draws
+    inner join usage_lines
+        on draws.line_id = usage_lines.line_id
+    inner join grants
+        on draws.segment_id = grants.segment_id
+
+)
+
+select * from final

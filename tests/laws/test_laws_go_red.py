@@ -1,0 +1,397 @@
+"""Every law is green on a sound workspace, and red as soon as its money is wrong.
+
+The queries are the very SQL that dbt compiled for the tests; that dbt fails where they
+find rows is shown once, because a dbt run costs seconds and a query a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from tests.laws.house import House
+from tests.laws.workspace import SECOND_AS_OF, write_ops
+
+Compiled = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def law_results(closed_house: House) -> dict[str, tuple[str, str]]:
+    """Name of each law and check -> its status and compiled SQL, on sound data."""
+    results = closed_house.law_results(as_of=SECOND_AS_OF)
+    closed_house.restore()
+    return results
+
+
+@pytest.fixture(scope="module")
+def compiled(law_results: dict[str, tuple[str, str]]) -> Compiled:
+    return {name: sql for name, (_status, sql) in law_results.items()}
+
+
+def red(house: House, compiled: Compiled) -> set[str]:
+    """Laws and checks whose query finds rows."""
+    with duckdb.connect(str(house.workspace.warehouse), read_only=True) as warehouse:
+        found = {
+            name: warehouse.execute(compiled[name]).fetchone() for name in compiled
+        }
+    return {name for name, row in found.items() if row}
+
+
+def test_every_law_is_green_on_sound_data(
+    law_results: dict[str, tuple[str, str]],
+) -> None:
+    assert {name: status for name, (status, _) in law_results.items()} == {
+        name: "pass" for name in law_results
+    }
+    assert len(law_results) >= 26
+
+
+def test_every_law_is_broken_by_some_case_here(compiled: Compiled) -> None:
+    broken = set().union(*(case.red for case in [*STATEMENTS, *FILES]))
+    assert set(compiled) - broken == set()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done to the data, and which laws must notice: these and no other."""
+
+    name: str
+    red: set[str]
+    change: Any
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _entry(
+    entry_type: str, amount_minor: int, effective_at: str, grant: str, invoice: str = ""
+) -> str:
+    """A pending ledger entry beside those of the build."""
+    invoice_id = (
+        "(select min(invoice_id) from invoicing.draft_invoices"
+        f" where customer_id = '{invoice}')"
+        if invoice
+        else "null"
+    )
+    return f"""
+        insert into credits.draft_ledger_entries by name
+        select
+            'le_' || md5('{entry_type}{effective_at}{amount_minor}') as entry_id,
+            '{entry_type}' as entry_type,
+            grant_id, segment_id, customer_id,
+            {invoice_id} as invoice_id,
+            currency,
+            {amount_minor} as amount_minor,
+            true as posts_at_close,
+            timestamp '{effective_at}' as effective_at
+        from credits.credit_grants where grant_id = '{grant}'
+    """
+
+
+_NOVEMBER = "usage_hour = timestamp '2026-11-01 03:00' and customer_id = 'acme'"
+
+STATEMENTS = [
+    Case(
+        "metered usage is lost",
+        {"law_1_every_event_has_one_fate"},
+        "delete from metering.metered_usage where customer_id = 'epsilon'",
+    ),
+    Case(
+        "a duplicate is metered",
+        {"law_1_every_event_has_one_fate"},
+        "update metering.metered_usage set first_metered_event_count = 2"
+        " where customer_id = 'epsilon' and metric_id = 'requests'",
+    ),
+    Case(
+        "usage without a contract is not explained",
+        {"law_1_unrated_usage_has_a_reason"},
+        "delete from invoicing.unbilled_usage where customer_id = 'epsilon'",
+    ),
+    Case(
+        "an unknown customer's event is not listed",
+        {"law_1_unrated_usage_has_a_reason"},
+        "delete from invoicing.unbilled_usage where reason = 'unknown_customer'",
+    ),
+    Case(
+        "a metered unit is not rated",
+        {"law_2_every_metered_unit_is_rated_once"},
+        f"update metering.metered_usage set quantity = quantity + 1 where {_NOVEMBER}"
+        " and metric_id = 'tokens'",
+    ),
+    Case(
+        "a slice is rated twice",
+        {"law_2_every_metered_unit_is_rated_once", "law_3_line_equals_its_slices"},
+        "insert into rating.rated_usage by name select * replace"
+        " ('sl_again' as slice_id) from rating.rated_usage"
+        " where rating_basis = 'open' and product_id = 'tokens'",
+    ),
+    Case(
+        "an invoice total is off by a cent",
+        {"law_3_invoice_equals_its_lines"},
+        "update invoicing.draft_invoices set total_minor = total_minor + 1"
+        " where customer_id = 'acme'",
+    ),
+    Case(
+        "a slice is off by a cent",
+        {"law_3_line_equals_its_slices"},
+        "update rating.rated_usage set amount_minor = amount_minor + 1"
+        " where rating_basis = 'open' and product_id = 'tokens'",
+    ),
+    Case(
+        "a slice is off by a millionth",
+        {"law_3_line_equals_its_slices"},
+        "update rating.rated_usage set amount = amount + 0.000001"
+        " where rating_basis = 'open' and product_id = 'tokens'",
+    ),
+    Case(
+        "a sub-line is off by a cent",
+        {"law_3_line_equals_its_sub_lines"},
+        "update invoicing.draft_invoice_sub_lines set amount_minor = amount_minor + 1"
+        " where sub_line_id = (select min(sub_line_id)"
+        " from invoicing.draft_invoice_sub_lines)",
+    ),
+    Case(
+        "a grant paid more than the line applies",
+        {"law_3_applied_equals_covered"},
+        "update books.credit_drawdowns set amount_minor = amount_minor - 1"
+        " where currency = 'JPY'",
+    ),
+    Case(
+        "a segment is overdrawn",
+        {"law_4_no_balance_below_zero"},
+        _entry("PREPAID_COMMIT_MANUAL", -1, "2026-11-01 12:00", "acme-commit"),
+    ),
+    Case(
+        "an ended segment keeps a cent",
+        {"law_4_ended_segment_sums_to_zero"},
+        _entry("CREDIT_MANUAL", 1, "2026-09-19 00:00", "gamma-trial"),
+    ),
+    Case(
+        "an invoice deducts from a segment twice",
+        {"law_4_one_deduction_per_segment_and_invoice"},
+        _entry("CREDIT_X_DEDUCTION", 0, "2026-11-01", "acme-commit", "acme")
+        + ";"
+        + _entry("CREDIT_Y_DEDUCTION", 0, "2026-11-01", "acme-commit", "acme"),
+    ),
+    Case(
+        "a wallet is deeper than the ranks that draw",
+        {"law_4_wallet_depth_is_not_exceeded"},
+        "insert into credits.active_grants by name select segment_id, customer_id,"
+        " currency, amount_minor as opening_balance_minor, 13 as wallet_rank,"
+        " starting_at from credits.credit_grants where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "a deduction has no applied line",
+        {"law_5_deductions_equal_applied_lines"},
+        _entry("PREPAID_COMMIT_MANUAL", 1, "2026-10-05", "acme-commit")
+        + ";"
+        + _entry("PREPAID_X_DEDUCTION", -1, "2026-11-01", "acme-commit", "acme"),
+    ),
+    Case(
+        "a closed invoice is due on another day",
+        {"law_7_closed_invoices_are_unchanged"},
+        "update books.invoices set due_at = due_at + interval 1 day"
+        " where customer_id = 'beta'",
+    ),
+    Case(
+        "a closed line is renamed",
+        {"law_7_closed_invoices_are_unchanged"},
+        "update books.invoice_lines set line_name = '?' where product_id = 'storage'",
+    ),
+    Case(
+        "a closed line costs a cent more, with its invoice",
+        {
+            "law_3_line_equals_its_slices",
+            "law_3_line_equals_its_sub_lines",
+            "law_7_closed_invoices_are_unchanged",
+        },
+        "update books.invoice_lines set amount_minor = amount_minor + 1"
+        " where line_id = (select min(line_id) from books.invoice_lines"
+        " where line_type = 'usage');"
+        "update books.invoices set usage_minor = usage_minor + 1,"
+        " total_minor = total_minor + 1 where invoice_id = (select min_by("
+        "invoice_id, line_id) from books.invoice_lines where line_type = 'usage')",
+    ),
+    Case(
+        "a closed invoice and its hash are rewritten",
+        {"law_7_closed_invoices_are_unchanged", "law_7_closes_are_unchanged"},
+        "update books.invoices set content_hash = sha256('other')"
+        " where customer_id = 'beta'",
+    ),
+    Case(
+        "a posted entry is moved",
+        {"law_7_closes_are_unchanged", "law_7_ledger_shows_what_was_posted"},
+        "update books.ledger_entries set effective_at = effective_at + interval 1 hour"
+        " where grant_id = 'beta-trial' and entry_type like '%DEDUCTION'",
+    ),
+    Case(
+        "the chain of closes is cut",
+        {"law_7_closes_are_unchanged"},
+        "update books.closes set rolling_digest = sha256('other')"
+        " where previous_close_id is null",
+    ),
+    Case(
+        "the first close is gone from the chain",
+        {"law_7_closes_are_unchanged"},
+        "update books.closes set previous_close_id = 'cl_other'"
+        " where previous_close_id is not null",
+    ),
+    Case(
+        "a reader shows another line than was closed",
+        {"law_7_readers_show_what_was_hashed"},
+        "update invoicing.invoice_lines set quantity = quantity + 1"
+        " where status = 'FINALIZED' and product_id = 'storage'",
+    ),
+    Case(
+        "the ledger shows what was never posted",
+        {"law_7_ledger_shows_what_was_posted"},
+        "update credits.credit_ledger set invoice_id = 'inv_other'"
+        " where entry_type like '%DEDUCTION' and grant_id = 'beta-trial'",
+    ),
+    Case(
+        "a balance is not the sum of its entries",
+        {"check_snapshots_end_at_the_balance", "law_7_ledger_shows_what_was_posted"},
+        "update credits.credit_balances set balance_minor = balance_minor + 1"
+        " where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "an invoice stands in Stripe twice",
+        {"law_8_published_once_as_requested"},
+        "insert into payments.stripe_invoices by name select * replace ('in_again' as"
+        " stripe_invoice_id) from payments.stripe_invoices limit 1",
+    ),
+    Case(
+        "Stripe charges a cent more than requested",
+        {"law_8_published_once_as_requested"},
+        "update payments.stripe_invoices set subtotal_minor = subtotal_minor + 1"
+        " where currency = 'JPY'",
+    ),
+    Case(
+        "Stripe charges in another currency",
+        {"law_8_published_once_as_requested"},
+        "update payments.stripe_invoices set currency = 'EUR' where currency = 'JPY'",
+    ),
+    Case(
+        "Stripe has a line too few",
+        {"law_8_published_once_as_requested"},
+        "update payments.stripe_invoices set line_count = line_count - 1"
+        " where currency = 'JPY'",
+    ),
+    Case(
+        "a closed invoice is not in Stripe",
+        {"law_8_closed_invoices_are_in_stripe"},
+        "update reconciliation.invoice_reconciliation set has_stripe_invoice = false"
+        " where publish_action = 'send'",
+    ),
+    Case(
+        "two rates price one hour",
+        {"check_one_rate_per_usage_hour"},
+        "insert into rating.period_usage by name select * replace"
+        f" ('usd-other' as rate_id) from rating.period_usage where {_NOVEMBER}",
+    ),
+    Case(
+        "two contracts bill one hour",
+        {"check_one_contract_per_usage_hour"},
+        "insert into rating.period_usage by name select * replace ('per_other' as"
+        " period_id, 'acme-2' as contract_id) from rating.period_usage"
+        f" where {_NOVEMBER}",
+    ),
+    Case(
+        "a posted grant is worth more in the catalog",
+        {"check_posted_grants_stand"},
+        "update credits.credit_grants set amount_minor = amount_minor + 1"
+        " where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "a posted grant is deleted from the catalog",
+        {"check_posted_grants_stand"},
+        "delete from credits.credit_grants where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "two invoices share a number",
+        {"check_invoice_numbers_are_unique"},
+        "update invoicing.draft_invoices set invoice_number = '2026-11-SAME'",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", STATEMENTS, ids=str)
+def test_law_goes_red(house: House, compiled: Compiled, case: Case) -> None:
+    house.execute(case.change)
+    assert red(house, compiled) == case.red
+
+
+def _lose_a_lake_file(house: House) -> None:
+    """The file of epsilon's day, which gamma and acme share."""
+    folder = house.workspace.lake_events / "event_date=2026-09-25"
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+
+
+def _read_one_row_more(house: House) -> None:
+    rows = pq.read_table(house.workspace.ops / "landing_files.parquet").to_pylist()
+    rows[0]["rows_read"] += 1
+    write_ops(house.workspace, "landing_files", rows)
+
+
+def _replace(table: str, old: str, new: str) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        path = house.workspace.catalog / f"{table}.csv"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    return change
+
+
+FILES = [
+    Case(
+        "a lake file is lost",
+        {"law_1_every_event_has_one_fate", "law_1_files_add_up"},
+        _lose_a_lake_file,
+    ),
+    Case(
+        "a row was read and is nowhere",
+        {"law_1_files_add_up"},
+        _read_one_row_more,
+    ),
+    Case(
+        "a contract's billing day is edited in closed time",
+        {"check_closed_boundaries_stand"},
+        _replace("contracts", "MONTHLY,CONTRACT_START", "MONTHLY,FIRST_OF_MONTH"),
+    ),
+    Case(
+        "a contract's end is moved into closed time",
+        {"check_closed_boundaries_stand"},
+        _replace("contracts", "2026-10-20T00:00Z", "2026-10-10T00:00Z"),
+    ),
+    Case(
+        "a rate has lost its price steps",
+        {"check_money_is_never_null"},
+        _replace("rate_tiers", "usd-storage,", "usd-other,"),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", FILES, ids=str)
+def test_law_goes_red_over_files(house: House, compiled: Compiled, case: Case) -> None:
+    case.change(house)
+    assert red(house, compiled) == case.red
+
+
+def test_dbt_fails_where_the_query_finds_rows(house: House, compiled: Compiled) -> None:
+    broken = STATEMENTS[6:9] + STATEMENTS[16:17]
+    for case in broken:
+        house.execute(case.change)
+    expected = red(house, compiled)
+    assert len(expected) == 3
+    results = house.law_results(as_of=SECOND_AS_OF)
+    failed = {name for name, (status, _) in results.items() if status == "fail"}
+    assert failed == expected
+    stored = "test_failures.law_3_invoice_equals_its_lines"
+    assert house.rows(f"select count(*) from {stored}") == [(1,)]
