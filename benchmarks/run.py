@@ -24,7 +24,7 @@ from orchestration.sample_company import generate, stage
 
 CLOSING = datetime(2026, 9, 2, tzinfo=UTC)
 
-# Grain of metered_usage: customer x metric x hour x key set. One scan gives all metrics.
+# Grain of metered_usage: customer x metric x hour x key set, all metrics in one scan.
 BARE_QUERY = """
 create temp table metered as
 select

@@ -6,7 +6,6 @@ holds a billing rule. A step reads and writes the workspace only.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from orchestration import finance
-from orchestration.catalog import check_catalog
+from orchestration import finance, spark
+from orchestration.catalog import catalog_hash, check_catalog
 from orchestration.dbt_runner import Dbt, DbtError, DbtResult, NodeResult
 from orchestration.landing import LandingSummary, land
 from orchestration.operations import Operations, export_to_parquet
@@ -36,7 +35,7 @@ BEFORE_CLOSE = (
     "+stg_catalog__rates",
     "+stg_currencies",
     "staging",
-    "metering",
+    "+metering",
     "rating",
     "credits",
     "invoicing",
@@ -62,7 +61,8 @@ class BillingRun:
     """What one run works on.
 
     `as_of` is aware UTC; `stripe_mode` sandbox unless said otherwise; `backfill` lets
-    events of any age land. `dbt_target` is `duckdb` or `spark`.
+    events of any age land. `dbt_target` is `duckdb` or `spark`. `usage_days` are days
+    (last exclusive) to meter again whatever changed.
     """
 
     workspace: Workspace
@@ -90,25 +90,42 @@ class BillingRun:
         return self._dbt
 
     @property
+    def environment(self) -> str:
+        """What Stripe metadata and the journal call this environment. Never `sandbox`
+        outside the sandbox: each must tell its own invoices from the others'."""
+        named = self.workspace.environment
+        if self.stripe_mode != "sandbox" and named == "sandbox":
+            return self.stripe_mode
+        return named
+
+    @property
     def is_preview(self) -> bool:
         """Were the books closed at a later moment than this run's? Then the run shows
         what was known and writes nothing that stays."""
-        closes = self.warehouse.rows_or_none("select max(as_of) as last from books.closes")
+        closes = self.warehouse.rows_or_none(
+            "select max(as_of) as last from books.closes"
+        )
         last = closes[0]["last"] if closes else None
         return last is not None and last.replace(tzinfo=UTC) > self.as_of
 
     def _variables(self) -> dict[str, Any]:
-        days = self.usage_days or usage_days_to_meter(self)
+        days = usage_days_to_meter(self)
+        if days and self.usage_days:
+            # A partition is metered again beside what new events touched: the run
+            # remembers that it metered all that had landed.
+            days = min(days[0], self.usage_days[0]), max(days[1], self.usage_days[1])
         variables: dict[str, Any] = {
             "as_of": self.as_of.astimezone(UTC).isoformat(),
             "dedup_window_days": self.workspace.settings.window_days,
             "rate_models": list(self.workspace.settings.rate_models),
+            "metric_models": list(self.workspace.settings.metric_models),
             "stripe_mode": self.stripe_mode,
         }
         if days and not self.full_refresh:
             variables["usage_from"], variables["usage_to"] = map(str, days)
         if self.dbt_target == "spark":
             variables["catalog_hash"] = catalog_hash(self.workspace)
+            variables |= spark.variables(self.workspace)
         return variables
 
 
@@ -144,15 +161,6 @@ def check_workspace(workspace: Workspace) -> None:
         raise WorkspaceError(problems)
 
 
-def catalog_hash(workspace: Workspace) -> str:
-    """The hash that dbt computes over the price book's files (macros/mounts.sql)."""
-    parts = [
-        f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-        for path in sorted(workspace.catalog.glob("*.csv"), key=lambda path: path.name)
-    ]
-    return hashlib.sha256(",".join(parts).encode()).hexdigest()
-
-
 def land_usage(run: BillingRun) -> LandingSummary:
     """Land what is new; the run's instant is the landing time."""
     return land(run.workspace, as_of=run.as_of, backfill=run.backfill)
@@ -172,7 +180,8 @@ def usage_days_to_meter(run: BillingRun) -> tuple[date, date] | None:
     All days when the price book changed (aliases, metrics and keys decide what is
     metered) or the run looks back in time.
     """
-    if run.dbt_target != "duckdb":
+    if run.dbt_target != "duckdb" or run.workspace.settings.metric_models:
+        # What an SQL metric reads may change without an event landing.
         return None
     built = run.warehouse.rows_or_none("select * from ops.metered_build")
     if not built:
@@ -255,7 +264,7 @@ def publish_invoices(run: BillingRun) -> list[PublishResult]:
                 invoice_requests(run),
                 clients=clients,
                 journal=journal,
-                environment=run.workspace.environment,
+                environment=run.environment,
                 clock=_clock(sandbox),
             )
         finally:
@@ -303,7 +312,7 @@ def invoice_requests(run: BillingRun) -> list[InvoiceRequest]:
             held=row["is_held"],
             description=row["description"],
             metadata={
-                "billing_env": run.workspace.environment,
+                "billing_env": run.environment,
                 "billing_invoice_id": row["invoice_id"],
                 "billing_invoice_number": row["invoice_number"],
                 "billing_customer_id": row["customer_id"],
@@ -353,7 +362,10 @@ def build_after_load(run: BillingRun) -> DbtResult:
 
 
 def publish_finance_copy(run: BillingRun) -> dict[str, int]:
-    """finance.duckdb, Parquet and CSV, each replaced whole. Returns rows per table."""
+    """finance.duckdb, Parquet and CSV, each replaced whole. Returns rows per table;
+    none on Spark, whose tables finance reads where they are."""
+    if run.dbt_target != "duckdb":
+        return {}
     return finance.publish(run.workspace)
 
 

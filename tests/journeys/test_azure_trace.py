@@ -80,7 +80,8 @@ def test_every_line_of_every_invoice(billed: Path) -> None:
         ]
         for row in rows(
             billed,
-            "select invoices.customer_id, lines.* from invoicing.invoice_lines as lines "
+            "select invoices.customer_id, lines.* "
+            "from invoicing.invoice_lines as lines "
             "inner join invoicing.invoices as invoices "
             "on lines.invoice_id = invoices.invoice_id "
             "where invoices.status = 'FINALIZED'",

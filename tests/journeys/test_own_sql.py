@@ -57,7 +57,9 @@ select
     model,
     max(calls) as quantity
 from (
-    select customer_id, event_date, usage_hour, property_model as model, count(*) as calls
+    select
+        customer_id, event_date, usage_hour,
+        property_model as model, count(*) as calls
     from {{ ref('attributed_events') }}
     group by 1, 2, 3, 4
 ) as hours

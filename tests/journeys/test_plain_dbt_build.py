@@ -10,8 +10,9 @@ from tests.support import copy_of, rows
 
 TABLES = (
     "select table_schema || '.' || table_name as name from information_schema.tables "
-    "where table_schema in ('metering', 'rating', 'credits', 'invoicing', 'publishing', "
-    "'payments', 'reconciliation') and table_type = 'BASE TABLE' order by 1"
+    "where table_schema in ('metering', 'rating', 'credits', 'invoicing', "
+    "'publishing', 'payments', 'reconciliation') "
+    "and table_type = 'BASE TABLE' order by 1"
 )
 
 
@@ -35,7 +36,8 @@ def test_a_plain_build_gives_the_same_rows(
     facts = [
         name
         for name in before
-        if name.split(".")[0] in {"metering", "publishing", "payments", "reconciliation"}
+        if name.split(".")[0]
+        in {"metering", "publishing", "payments", "reconciliation"}
         or name in {"invoicing.invoices", "invoicing.invoice_lines"}
         or name in {"invoicing.invoice_sub_lines", "credits.credit_ledger"}
         or name in {"credits.credit_balances", "credits.credit_balance_snapshots"}
