@@ -269,8 +269,8 @@ def publish_invoices(run: BillingRun) -> list[PublishResult]:
             )
         finally:
             operations.close()
-        if sandbox:
-            sandbox.advance_to(run.as_of + SANDBOX_COLLECTION_TIME)
+        if sandbox and results:
+            sandbox.advance(SANDBOX_COLLECTION_TIME)
     return results
 
 

@@ -64,7 +64,7 @@ LiveOption = Annotated[
     str,
     typer.Option(
         "--stripe",
-        help="sandbox (own, default), test or live. Keys come from the environment only.",
+        help="sandbox (own, default), test or live; keys come from the environment.",
     ),
 ]
 
@@ -278,6 +278,7 @@ def _settings(
     *,
     full_refresh: bool = False,
 ) -> RunSettings:
+    from orchestration import spark
     from orchestration.billing_run import check_workspace
     from orchestration.execution import RunSettings
     from orchestration.resources import parse_instant
@@ -292,6 +293,8 @@ def _settings(
         raise typer.BadParameter(f"--stripe {stripe}: sandbox, test or live")
     if target not in ("duckdb", "spark"):
         raise typer.BadParameter(f"--target {target}: duckdb or spark")
+    if target == "spark" and (reason := spark.missing()):
+        raise typer.BadParameter(f"--target spark: {reason}")
     found = Workspace.load(workspace)
     check_workspace(found)
     return RunSettings(

@@ -142,8 +142,13 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         self._environment()
+        if self.target == "spark":
+            from orchestration.spark import session
+
+            # dbt-spark takes the session that it finds.
+            session(self.workspace)
         manifest = _parsed(self).deepcopy()
-        callbacks = [self._report]
+        callbacks: list[Callable[[Any], None]] = [self._report]
         if listen:
             callbacks.append(listen)
         try:
@@ -250,15 +255,19 @@ def _parsed(dbt: Dbt) -> Any:
     from dbt.cli.main import dbtRunner
 
     dbt._environment()
-    names = sorted(dbt.variables.get("rate_models", ()))
-    stamp = (str(dbt.workspace.directory), dbt.target, *names, _newest(dbt.workspace))
+    models = {
+        key: sorted(dbt.variables.get(key, ()))
+        for key in ("rate_models", "metric_models")
+    }
+    named = json.dumps(models, sort_keys=True)
+    stamp = (str(dbt.workspace.directory), dbt.target, named, _newest(dbt.workspace))
     if stamp not in _manifests:
         result = dbtRunner().invoke(
             [
                 "parse",
                 *dbt._paths(),
                 "--vars",
-                json.dumps({"rate_models": names}, sort_keys=True),
+                named,
             ]
         )
         if result.exception is not None or result.result is None:

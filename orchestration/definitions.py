@@ -8,4 +8,6 @@ from dagster import definitions, load_from_defs_folder
 
 @definitions
 def defs() -> dg.Definitions:
+    """The asset graph over the workspace named in METERHOUSE_WORKSPACE; loads without
+    one too, so that the graph can be looked at before there is a business."""
     return load_from_defs_folder(path_within_project=Path(__file__).parent)

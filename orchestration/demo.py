@@ -1,8 +1,8 @@
 """The demo: three months of the sample company, as an operator would have lived them.
 
-Month by month: what had arrived by then is landed, the month is closed a day after its
-end, Stripe (the built-in sandbox, whatever keys the environment holds) collects, and the
-books are reconciled. Late, duplicate and malformed events are in on purpose.
+Month by month: what had arrived by then is landed, the month is closed a day after
+its end, Stripe (the built-in sandbox, whatever keys the environment holds) collects,
+and the books are reconciled. Late, duplicate and malformed events are in on purpose.
 """
 
 from __future__ import annotations
@@ -106,5 +106,3 @@ def _print_stories(out: Console, workspace: Workspace) -> None:
         )
         for row in rows:
             out.print(f"{story}: {row['invoice_number']} is {row['external_status']}")
-
-

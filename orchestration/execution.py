@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from orchestration.billing_run import StripeMode
-from orchestration.partitions import DEFAULT_GRACE
+from orchestration.billing_run import StripeMode, exclusive
+from orchestration.partitions import FIRST_DAY, billing_months, usage_days
+from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace
 
 USAGE_JOB = "usage_day"
@@ -46,7 +48,7 @@ class RunSettings:
                         "full_refresh": self.full_refresh,
                     }
                 }
-            }
+            },
         }
 
 
@@ -66,30 +68,53 @@ def execute(
             definitions.resolve_job_def(name).execute_in_process(
                 instance=instance,
                 run_config=settings.run_config(),
-                tags=_partition_tags(settings, name),
+                tags=partition_tags(settings, name),
                 asset_selection=selection,
                 raise_on_error=True,
             )
 
 
-def _partition_tags(settings: RunSettings, job: str) -> dict[str, str]:
-    """The boxes of the operators' calendar that the run fills: the days that it meters
-    again, or the month of its instant. The instant itself is in the run config."""
+def partition_tags(settings: RunSettings, job: str) -> dict[str, str]:
+    """The boxes of the operators' calendar that the run brings up to date: the days
+    since metering last ran; the month before its instant, which it closes when that is
+    due, and the month under way. The instant itself is in the run config."""
     if job == PAYMENTS_JOB:
         return {}
-    if job == USAGE_JOB:
-        first = last = settings.as_of
-        return _range_tags(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
-    # As of the 1st, the month that ended is in its grace and the one that is billed.
-    month = (settings.as_of - DEFAULT_GRACE).strftime("%Y-%m-01")
-    return _range_tags(month, month)
-
-
-def _range_tags(first: str, last: str) -> dict[str, str]:
+    calendar: dg.TimeWindowPartitionsDefinition = usage_days
+    last = settings.as_of.astimezone(UTC)
+    if job == BILLING_JOB:
+        calendar = billing_months
+        first = last.replace(day=1) - timedelta(days=1)
+    else:
+        first = min(_metered_until(settings), last)
+    # A run of another age than the calendar's takes its nearest box: the steps need one.
+    oldest, newest = (
+        datetime.fromisoformat(f"{FIRST_DAY}T00:00+00:00"),
+        datetime.now(UTC),
+    )
+    keys = [
+        calendar.get_partition_key_for_timestamp(
+            min(max(moment, oldest), newest).timestamp()
+        )
+        for moment in (first, last)
+    ]
     return {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[1],
     }
+
+
+def _metered_until(settings: RunSettings) -> datetime:
+    """When metering last ran; before the first run, how old usage may be to land."""
+    if settings.dbt_target == "duckdb":
+        with exclusive(settings.workspace):
+            built = Warehouse(settings.workspace).rows_or_none(
+                "select as_of from ops.metered_build"
+            )
+        if built:
+            metered: datetime = built[0]["as_of"].replace(tzinfo=UTC)
+            return metered
+    return settings.as_of - timedelta(days=settings.workspace.settings.window_days)
 
 
 def asset_keys(settings: RunSettings, steps: Sequence[str]) -> list[str]:
@@ -119,7 +144,10 @@ def dagster_home(workspace: Workspace) -> Any:
     """DAGSTER_HOME of a workspace, with its settings written when absent."""
     home = workspace.internal / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
+    (home / "dagster.yaml").write_text(
+        DAGSTER_YAML.format(history=json.dumps(str(home / "history" / "runs"))),
+        encoding="utf-8",
+    )
     return home
 
 
@@ -134,4 +162,9 @@ concurrency:
     default_limit: 1
   runs:
     max_concurrent_runs: 1
+event_log_storage:
+  module: orchestration.event_log
+  class: PooledSqliteEventLogStorage
+  config:
+    base_dir: {history}
 """

@@ -7,11 +7,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from orchestration import progress
 from orchestration.dbt_runner import NodeResult
+from orchestration.spark import warehouse_folder
 from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace
 
@@ -52,9 +59,9 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
         "Invoices",
         """
         select
-            strftime(period_start, '%Y-%m') as month, currency, status,
-            count(*) as invoices, sum(usage_minor) as usage, sum(applied_minor) as credits,
-            sum(total_minor) as total
+            substr(cast(period_start as string), 1, 7) as month, currency, status,
+            count(*) as invoices, sum(usage_minor) as usage,
+            sum(applied_minor) as credits, sum(total_minor) as total
         from invoicing.invoices group by 1, 2, 3 order by 1, 2, 3
         """,
     )
@@ -87,13 +94,19 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
         warehouse,
         "Late usage of closed months (recorded, not yet corrected)",
         """
-        select strftime(period_start, '%Y-%m') as month, currency, count(*) as lines,
+        select
+            substr(cast(period_start as string), 1, 7) as month, currency,
+            count(*) as lines,
             sum(correction_minor) as correction
         from invoicing.late_usage group by 1, 2 order by 1, 2
         """,
     )
     console.print("Money in minor units of its currency (USD cents, JPY yen).")
-    console.print(f"Finance copy: {settings.workspace.finance}")
+    if settings.dbt_target == "spark":
+        tables = warehouse_folder(settings.workspace)
+        console.print(f"Spark tables: {tables} (no finance copy, no backup)")
+    else:
+        console.print(f"Finance copy: {settings.workspace.finance}")
 
 
 def print_breaks(console: Console, workspace: Workspace) -> int:
@@ -147,7 +160,8 @@ def _print_usage(console: Console, warehouse: Warehouse) -> None:
         union all
         select 'duplicate', count(*) from metering.usage_duplicates
         union all
-        select 'rejected: ' || reason, count(*) from metering.usage_rejections group by 1
+        select 'rejected: ' || reason, count(*) from metering.usage_rejections
+        group by 1
         union all
         select 'unbilled: ' || reason, cast(sum(event_count) as bigint)
         from invoicing.unbilled_usage group by 1

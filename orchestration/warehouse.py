@@ -21,9 +21,9 @@ class Warehouse:
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Rows as dicts; instants are naive UTC, decimals stay exact."""
         if self.target == "spark":
-            from orchestration.spark import session
+            from orchestration.spark import rows
 
-            return [row.asDict() for row in session(self.workspace).sql(query).collect()]
+            return rows(self.workspace, query)
         with duckdb.connect(str(self.workspace.warehouse), read_only=True) as con:
             con.execute("set TimeZone = 'UTC'")
             cursor = con.execute(query)
@@ -32,7 +32,11 @@ class Warehouse:
 
     def rows_or_none(self, query: str) -> list[dict[str, Any]] | None:
         """Like `rows`; None while the warehouse or the table is not there yet."""
-        if self.target == "duckdb" and not self.workspace.warehouse.exists():
+        if self.target == "spark":
+            from orchestration.spark import rows_or_none
+
+            return rows_or_none(self.workspace, query)
+        if not self.workspace.warehouse.exists():
             return None
         try:
             return self.rows(query)

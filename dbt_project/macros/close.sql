@@ -76,10 +76,15 @@
 {%- endmacro %}
 
 {# Deterministic; a dead attempt (rows without a header, possible where the engine has no
-   transaction) makes the next attempt take another id. #}
+   transaction) makes the next attempt take another id. It may have died after any of its
+   tables: rows under the id of a later header would count twice. #}
 {% macro new_close_id() -%}
+    {% set written = [] %}
+    {% for table in books_tables() if table != 'closes' %}
+        {% do written.append('select close_id from books.' ~ table) %}
+    {% endfor %}
     {% set dead = fetch_rows(
-        'select count(distinct close_id) as attempts from books.invoices '
+        'select count(*) as attempts from (' ~ written | join(' union ') ~ ') as written '
         ~ 'where close_id not in (select close_id from books.closes)'
     )[0].attempts | int %}
     {% set rows = fetch_rows(

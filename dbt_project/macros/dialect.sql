@@ -45,17 +45,6 @@
     get_json_object({{ document }}, "$['{{ key }}']")
 {%- endmacro %}
 
-{# Array of objects at a path of a JSON document, as one row an element. #}
-{% macro json_elements(document, path) -%}
-    {{ return(adapter.dispatch('json_elements', 'meterhouse')(document, path)) }}
-{%- endmacro %}
-{% macro default__json_elements(document, path) -%}
-    unnest(cast(json_extract({{ document }}, '{{ path }}') as json[]))
-{%- endmacro %}
-{% macro spark__json_elements(document, path) -%}
-    explode(from_json(get_json_object({{ document }}, '{{ path }}'), 'array<string>'))
-{%- endmacro %}
-
 {# Text as a JSON string literal; NULL as null. Control characters stay as they are: the
    result is a key to join on and to read, equal on both engines. #}
 {% macro json_quote(text) -%}
@@ -130,6 +119,7 @@
     )
 {%- endmacro %}
 
+{# `order_by` holds no NULL: engines put them at different ends. #}
 {% macro ordered_concat(expression, order_by) -%}
     {{ return(adapter.dispatch('ordered_concat', 'meterhouse')(expression, order_by)) }}
 {%- endmacro %}

@@ -1,4 +1,9 @@
-"""Jobs and schedules: what an operator starts, and what starts by itself."""
+"""Jobs and schedules: what an operator starts, and what starts by itself.
+
+The nightly order matters, and runs wait for each other: land and meter the day, then on
+the 2nd close the month as of the end of its grace, then bring the drafts up to now. A
+draft run of the same night that came first would move the books' clock past the close.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,17 +12,13 @@ import dagster as dg
 from orchestration.partitions import billing_months, usage_days
 from orchestration.resources import MeterhouseResource
 
-USAGE = dg.AssetSelection.groups("staging") - dg.AssetSelection.key_substring(
-    "stg_stripe__"
-)
-AFTER_PUBLISHING = (
-    dg.AssetSelection.groups("payments", "reconciliation", "exports")
-    | dg.AssetSelection.key_substring("stg_stripe__")
-)
+AFTER_PUBLISHING = dg.AssetSelection.groups(
+    "payments", "reconciliation", "exports"
+) | dg.AssetSelection.key_substring("stg_stripe__")
 
 usage_day = dg.define_asset_job(
     "usage_day",
-    selection=USAGE | dg.AssetSelection.groups("metering"),
+    selection=dg.AssetSelection.groups("staging", "metering") - AFTER_PUBLISHING,
     description="Land what is new and meter a day of usage.",
 )
 
@@ -26,7 +27,8 @@ billing_month = dg.define_asset_job(
     selection=dg.AssetSelection.groups("rating", "credits", "invoicing", "publishing")
     | AFTER_PUBLISHING,
     description=(
-        "Rate, draft, close what is due, publish to Stripe, load back, reconcile, export."
+        "Rate, draft, close what is due, publish to Stripe, load back, reconcile, "
+        "export. Where the books were closed later, a preview in a file of its own."
     ),
 )
 
@@ -39,10 +41,20 @@ payments_load = dg.define_asset_job(
 
 @dg.schedule(job=usage_day, cron_schedule="0 1 * * *", execution_timezone="UTC")
 def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Meters yesterday at 01:00 UTC."""
+    """Lands what is new and meters yesterday, and every other day that something landed
+    for, at 01:00 UTC."""
     yesterday = _scheduled(context) - timedelta(days=1)
     key = usage_days.get_partition_key_for_timestamp(yesterday.timestamp())
     return dg.RunRequest(run_key=f"day-{key}", partition_key=key)
+
+
+@dg.schedule(job=billing_month, cron_schedule="30 1 2 * *", execution_timezone="UTC")
+def every_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Closes and publishes last month on the 2nd at 01:30 UTC: its grace of 24 hours is
+    over, and what arrived in it was landed and metered at 01:00."""
+    last_month = _scheduled(context).replace(day=1) - timedelta(days=1)
+    key = billing_months.get_partition_key_for_timestamp(last_month.timestamp())
+    return dg.RunRequest(run_key=f"month-{key}", partition_key=key)
 
 
 @dg.schedule(job=billing_month, cron_schedule="0 2 * * *", execution_timezone="UTC")
@@ -54,15 +66,6 @@ def every_draft(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"draft-{moment:%Y-%m-%d}", partition_key=key)
 
 
-@dg.schedule(job=billing_month, cron_schedule="30 0 2 * *", execution_timezone="UTC")
-def every_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Closes and publishes last month on the 2nd at 00:30 UTC, when the grace of 24
-    hours is over."""
-    last_month = _scheduled(context).replace(day=1) - timedelta(days=1)
-    key = billing_months.get_partition_key_for_timestamp(last_month.timestamp())
-    return dg.RunRequest(run_key=f"month-{key}", partition_key=key)
-
-
 def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:
     return context.scheduled_execution_time.astimezone(UTC)
 
@@ -71,7 +74,7 @@ def _scheduled(context: dg.ScheduleEvaluationContext) -> datetime:
 def operations() -> dg.Definitions:
     return dg.Definitions(
         jobs=[usage_day, billing_month, payments_load],
-        schedules=[every_day, every_draft, every_month],
+        schedules=[every_day, every_month, every_draft],
         resources={"meterhouse": MeterhouseResource()},
         executor=dg.in_process_executor,
     )

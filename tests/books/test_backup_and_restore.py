@@ -54,10 +54,14 @@ def test_a_lost_warehouse_comes_back_with_equal_digests(
 
 
 def test_every_close_left_a_backup(sample_workspace: Path) -> None:
-    names = sorted(p.stem for p in Workspace.load(sample_workspace).backups.glob("*.json"))
+    names = sorted(
+        p.stem for p in Workspace.load(sample_workspace).backups.glob("*.json")
+    )
     digest = [
         row["rolling_digest"][:12]
-        for row in rows(sample_workspace, BOOKS.format("closes").replace("all", "as_of"))
+        for row in rows(
+            sample_workspace, BOOKS.format("closes").replace("all", "as_of")
+        )
     ]
     assert names == [
         f"2026{day}T000000Z-{end}"

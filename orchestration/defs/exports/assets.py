@@ -2,36 +2,43 @@
 
 import dagster as dg
 
-from orchestration.billing_run import exclusive, publish_finance_copy
-from orchestration.dbt_assets import POOL
-from orchestration.resources import MeterhouseResource
+from orchestration.billing_run import publish_finance_copy
+from orchestration.dbt_assets import OWNERS, POOL, manifest
+from orchestration.resources import MeterhouseResource, is_preview
+
+
+def export_keys() -> list[dg.AssetKey]:
+    """The models that become files, each one a file."""
+    return sorted(
+        dg.AssetKey(["exports", node["name"]])
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "exports"
+    )
 
 
 @dg.asset(
     key=dg.AssetKey(["exports", "finance_copy"]),
     group_name="exports",
-    deps=[
-        dg.AssetKey(["exports", f"export_{name}"])
-        for name in (
-            "invoices",
-            "invoice_lines",
-            "credit_ledger",
-            "credit_balances",
-            "payments",
-            "invoice_reconciliation",
-        )
-    ],
-    description="finance.duckdb and the Parquet and CSV files: no reader ever waits.",
-    owners=["team:billing"],
+    deps=export_keys(),
+    description=(
+        "What finance reads: `finance.duckdb` and the Parquet and CSV files below "
+        "`exports/`, each put in place whole, so that no reader ever waits for a run."
+    ),
+    owners=list(OWNERS),
     kinds={"duckdb", "parquet", "csv"},
     pool=POOL,
 )
 def finance_copy(
     context: dg.AssetExecutionContext, meterhouse: MeterhouseResource
 ) -> dg.MaterializeResult:
-    run = meterhouse.billing_run(context)
-    if run.is_preview:
-        return dg.MaterializeResult(metadata={"said": "a preview is not published"})
-    with exclusive(run.workspace):
+    with meterhouse.open_run(context) as run:
+        if is_preview(run):
+            return dg.MaterializeResult(metadata={"said": "a preview is not published"})
         counts = publish_finance_copy(run)
-    return dg.MaterializeResult(metadata={"tables": len(counts), **counts})
+    return dg.MaterializeResult(
+        metadata={
+            "tables": len(counts),
+            "file": dg.MetadataValue.path(str(run.workspace.finance)),
+            **counts,
+        }
+    )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.billing_run import copy_operations, exclusive, load_stripe
-from orchestration.dbt_assets import POOL, manifest, stage_assets
-from orchestration.resources import MeterhouseResource
+from orchestration.billing_run import copy_operations, load_stripe
+from orchestration.dbt_assets import OWNERS, POOL, stage_assets
+from orchestration.resources import MeterhouseResource, is_preview
 
 OBJECTS = dg.AssetKey(["lake", "stripe_objects"])
 EVENTS = dg.AssetKey(["lake", "stripe_events"])
@@ -20,14 +20,14 @@ EVENTS = dg.AssetKey(["lake", "stripe_events"])
             OBJECTS,
             deps=[dg.AssetKey(["publishing", "published_invoices"])],
             description="Stripe objects as fetched, one row per change that was seen.",
-            owners=["team:billing"],
+            owners=list(OWNERS),
             kinds={"stripe", "parquet"},
         ),
         dg.AssetSpec(
             EVENTS,
             deps=[dg.AssetKey(["publishing", "published_invoices"])],
             description="Stripe events: the signal that an object changed.",
-            owners=["team:billing"],
+            owners=list(OWNERS),
             kinds={"stripe", "parquet"},
         ),
     ],
@@ -36,9 +36,8 @@ EVENTS = dg.AssetKey(["lake", "stripe_events"])
 def load_stripe_objects(
     context: dg.AssetExecutionContext, meterhouse: MeterhouseResource
 ) -> Iterator[dg.MaterializeResult]:
-    run = meterhouse.billing_run(context)
-    with exclusive(run.workspace):
-        counts = load_stripe(run)
+    with meterhouse.open_run(context) as run:
+        counts = {} if is_preview(run) else load_stripe(run)
     for key, name in ((OBJECTS, "objects_written"), (EVENTS, "events_written")):
         yield dg.MaterializeResult(
             asset_key=key,
@@ -49,7 +48,5 @@ def load_stripe_objects(
 payment_models = stage_assets(
     name="payment_models",
     select="stg_stripe__* payments reconciliation exports",
-    exclude=None,
-    parsed=manifest(),
     before=copy_operations,
 )

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from orchestration.billing_run import exclusive, publish_invoices
-from orchestration.dbt_assets import POOL
-from orchestration.partitions import billing_months
-from orchestration.resources import MeterhouseResource
+from orchestration.billing_run import publish_invoices
+from orchestration.dbt_assets import OWNERS, POOL
+from orchestration.partitions import MONTH_BY_MONTH, billing_months
+from orchestration.resources import MeterhouseResource, is_preview
 
 
 @dg.asset(
@@ -16,25 +16,33 @@ from orchestration.resources import MeterhouseResource
         dg.AssetKey(["publishing", "stripe_invoice_line_requests"]),
     ],
     partitions_def=billing_months,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=MONTH_BY_MONTH,
     description=(
-        "Sends each closed invoice to Stripe exactly once. Refuses while a law is red."
+        "Sends each closed invoice to Stripe exactly once. Checks the laws for itself "
+        "and refuses while one is red, also when it is launched alone."
     ),
-    owners=["team:billing"],
+    owners=list(OWNERS),
     kinds={"python", "stripe"},
     pool=POOL,
 )
 def published_invoices(
     context: dg.AssetExecutionContext, meterhouse: MeterhouseResource
 ) -> dg.MaterializeResult:
-    run = meterhouse.billing_run(context)
-    if run.is_preview:
-        return dg.MaterializeResult(metadata={"said": "a preview publishes nothing"})
-    with exclusive(run.workspace):
+    with meterhouse.open_run(context) as run:
+        if is_preview(run):
+            return dg.MaterializeResult(
+                metadata={"said": "a preview publishes nothing"}
+            )
         results = publish_invoices(run)
     states: dict[str, int] = {}
     for result in results:
         states[result.state] = states.get(result.state, 0) + 1
         if result.error:
             context.log.warning(f"{result.invoice_id}: {result.error}")
-    return dg.MaterializeResult(metadata={"invoices": len(results), **states})
+    return dg.MaterializeResult(
+        metadata={
+            "invoices": len(results),
+            **states,
+            "as_of": dg.MetadataValue.timestamp(run.as_of),
+        }
+    )

@@ -5,14 +5,14 @@ its own for each would cost more than their work.
 """
 
 from orchestration.billing_run import copy_operations
-from orchestration.dbt_assets import manifest, stage_assets
-from orchestration.partitions import billing_months
+from orchestration.dbt_assets import stage_assets
+from orchestration.partitions import MONTH_BY_MONTH, billing_months
 
 draft_models = stage_assets(
     name="draft_models",
     select="rating credits invoicing",
     exclude="tag:reader",
-    parsed=manifest(),
     partitions_def=billing_months,
+    backfill_policy=MONTH_BY_MONTH,
     before=copy_operations,
 )

@@ -1,17 +1,17 @@
-"""What came in: landing, and the typed views over it."""
+"""What came in: landing, and the typed views over them."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.billing_run import (
-    check_workspace,
-    copy_operations,
-    exclusive,
-    land_usage,
+from orchestration.billing_run import copy_operations, land_usage
+from orchestration.dbt_assets import (
+    OWNERS,
+    POOL,
+    check_price_book,
+    stage_assets,
 )
-from orchestration.dbt_assets import manifest, stage_assets
-from orchestration.resources import MeterhouseResource
+from orchestration.resources import MeterhouseResource, is_preview
 
 EVENTS = dg.AssetKey(["lake", "events"])
 REJECTS = dg.AssetKey(["lake", "rejects"])
@@ -23,24 +23,31 @@ REJECTS = dg.AssetKey(["lake", "rejects"])
     specs=[
         dg.AssetSpec(
             EVENTS,
-            description="Usage events as Parquet by event day; landed once, never changed.",
-            owners=["team:billing"],
+            description="Usage events, Parquet by day; once landed, never changed.",
+            owners=list(OWNERS),
             kinds={"parquet"},
         ),
         dg.AssetSpec(
             REJECTS,
             description="Rows that could not be landed, kept whole with the reason.",
-            owners=["team:billing"],
+            owners=list(OWNERS),
             kinds={"parquet"},
         ),
     ],
+    pool=POOL,
 )
 def land_usage_files(
     context: dg.AssetExecutionContext, meterhouse: MeterhouseResource
 ) -> Iterator[dg.MaterializeResult]:
-    run = meterhouse.billing_run(context)
-    check_workspace(run.workspace)
-    with exclusive(run.workspace):
+    with meterhouse.open_run(context) as run:
+        check_price_book(run.workspace)
+        if is_preview(run):
+            # What lands is stamped with the run's instant: never with a past one.
+            for key in (EVENTS, REJECTS):
+                yield dg.MaterializeResult(
+                    asset_key=key, metadata={"said": "a preview lands nothing"}
+                )
+            return
         summary = land_usage(run)
     for warning in summary.warnings:
         context.log.warning(warning)
@@ -67,6 +74,5 @@ staging_models = stage_assets(
     name="staging_models",
     select="staging +stg_catalog__rates +stg_currencies",
     exclude="stg_stripe__*",
-    parsed=manifest(),
     before=copy_operations,
 )

@@ -1,0 +1,153 @@
+"""One company billed on both engines, and one Spark session for this folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration import spark
+from orchestration.billing_run import (
+    BEFORE_CLOSE,
+    READERS,
+    BillingRun,
+    check_workspace,
+    close_books,
+    copy_operations,
+    land_usage,
+)
+from orchestration.sample_company import SampleCompany, stage
+from orchestration.workspace import Workspace
+from tests.support import instant
+
+# August is closed, then September, when August's last events have come too late.
+CLOSINGS = ("2026-09-02", "2026-10-02")
+
+DEAD_CLOSE = "cl_dead"
+
+# Small data on a warm-up: the optimizing compiler would cost more than it gives.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+# Text that one engine or the other takes for syntax, in group values and in a name.
+NASTY_PROJECTS = (
+    "O'Hara",
+    'say "hi"',
+    "back\\slash",
+    "tab\tand\nline",
+    "Zürich 東京 🚀",
+    "{}",
+    "%s ${x} \\'",
+    " spaced ",
+    "",
+)
+NASTY_NAME = 'O\'Hara "Søn" \\ 東京, Inc.'
+
+without_spark = pytest.mark.skipif(
+    spark.missing() is not None, reason=spark.missing() or ""
+)
+
+
+@dataclass(frozen=True)
+class Engines:
+    """The same company as DuckDB and as Spark billed it."""
+
+    duckdb: BillingRun
+    spark: BillingRun
+
+
+@pytest.fixture(scope="session")
+def quick_spark() -> Iterator[None]:
+    """The JVM's settings for this folder; it ends with the last test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(spark.JAVA_OPTIONS, QUICK_JAVA)
+        patch.setenv(spark.MEMORY, "1g")
+        yield
+        spark.stop()
+
+
+@pytest.fixture(scope="session")
+def spark_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Spark works; a session of its own for each workspace would cost a JVM."""
+    return tmp_path_factory.mktemp("on-spark")
+
+
+@pytest.fixture(scope="session")
+def engines(
+    sample: SampleCompany,
+    spark_workspace: Path,
+    quick_spark: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Engines:
+    """Both closings on each engine, with a dead close before the second."""
+    folder = tmp_path_factory.mktemp("on-duckdb")
+    return Engines(
+        bill(sample, folder, "duckdb"), bill(sample, spark_workspace, "spark")
+    )
+
+
+def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
+    """Land, build, close and build the readers, closing after closing. The data tests
+    are left out: the laws have a test of their own."""
+    for closing in CLOSINGS:
+        stage(sample.directory, folder, instant(closing))
+        make_nasty(folder)
+        run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
+        check_workspace(run.workspace)
+        land_usage(run)
+        copy_operations(run)
+        run.dbt.build(BEFORE_CLOSE, (*READERS, "test_type:data")).raise_for_failures()
+        if closing != CLOSINGS[0]:
+            leave_dead_close(run)
+        close_books(run)
+        run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
+    return run
+
+
+def leave_dead_close(run: BillingRun) -> None:
+    """What a close that died after its first table leaves behind where there are no
+    transactions: rows whose close_id has no header."""
+    everything = "select '{}' as close_id, * {} (close_id) from books.rated_slices"
+    if run.dbt_target == "spark":
+        spark.session(run.workspace).sql(
+            "insert into books.rated_slices "
+            f"{everything.format(DEAD_CLOSE, 'except')} order by slice_id limit 3"
+        )
+        return
+    with duckdb.connect(str(run.workspace.warehouse)) as con:
+        con.execute(
+            "insert into books.rated_slices "
+            f"{everything.format(DEAD_CLOSE, 'exclude')} order by slice_id limit 3"
+        )
+
+
+def make_nasty(folder: Path) -> None:
+    """Names and group values with quotes, backslashes and letters beyond ASCII."""
+    customers = folder / "catalog" / "customers.csv"
+    text = customers.read_text(encoding="utf-8")
+    quoted = '"' + NASTY_NAME.replace('"', '""') + '"'
+    customers.write_text(text.replace("Juniper Robotics", quoted), encoding="utf-8")
+    events = folder / "events" / "nasty.ndjson"
+    lines = [
+        json.dumps(_event(number, project))
+        for number, project in enumerate(NASTY_PROJECTS)
+    ]
+    events.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _event(number: int, project: str) -> dict[str, Any]:
+    return {
+        "transaction_id": f"nasty-{number}",
+        "customer_id": "customer-0001",
+        "event_type": "storage.snapshot",
+        "timestamp": f"2026-08-31T23:59:{number:02}Z",
+        "properties": {
+            "region": "us",
+            "project": project,
+            "gb_hours": "7.000000000001",
+        },
+    }

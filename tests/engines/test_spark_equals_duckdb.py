@@ -1,0 +1,158 @@
+"""The same company on both engines: every row of what is billed is the same."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from orchestration import spark
+from orchestration.billing_run import BillingRun
+from orchestration.spark import session
+from tests.engines.conftest import (
+    CLOSINGS,
+    DEAD_CLOSE,
+    NASTY_NAME,
+    Engines,
+    without_spark,
+)
+
+pytestmark = [pytest.mark.spark, without_spark]
+
+TABLES = (
+    "books.closes",
+    "books.credit_drawdowns",
+    "books.frozen_customer_refs",
+    "books.frozen_rate_tiers",
+    "books.frozen_rates",
+    "books.invoice_lines",
+    "books.invoice_sub_lines",
+    "books.invoices",
+    "books.ledger_entries",
+    "books.rated_slices",
+    "credits.credit_balance_snapshots",
+    "credits.credit_balances",
+    "credits.credit_drawdowns",
+    "credits.credit_ledger",
+    "invoicing.invoice_lines",
+    "invoicing.invoice_sub_lines",
+    "invoicing.invoices",
+    "invoicing.late_usage",
+    "invoicing.unbilled_usage",
+    "metering.metered_usage",
+    "metering.usage_duplicates",
+    "metering.usage_rejections",
+    "publishing.stripe_invoice_line_requests",
+    "publishing.stripe_invoice_requests",
+    "rating.rated_tiers",
+    "rating.rated_usage",
+    "staging.currencies",
+)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_row_is_equal(engines: Engines, table: str) -> None:
+    """All columns, ids and hashes included, by a full comparison both ways; the types
+    have the same widths."""
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(f"attach '{engines.duckdb.workspace.warehouse}' as w (read_only)")
+        con.execute(f"create view ours as select * from w.{table}")
+        con.register("arrow", arrow_table(engines.spark, table))
+        con.execute("create view theirs as select * from arrow")
+        assert columns(con, "theirs") == columns(con, "ours")
+        assert con.execute("select count(*) > 0 from ours").fetchall() == [(True,)]
+        for one, other in (("ours", "theirs"), ("theirs", "ours")):
+            missing = con.execute(
+                f"select * from (from {one} except all from {other}) limit 3"
+            ).fetchall()
+            assert missing == [], f"in {one} only"
+
+
+def test_the_company_tests_something(engines: Engines) -> None:
+    """Two closes, late usage of a closed month, credits drawn, odd text on invoices."""
+    count = engines.spark.warehouse.rows(
+        "select (select count(*) from books.closes) as closes, "
+        "(select count(*) from invoicing.late_usage) as late, "
+        "(select count(*) from books.credit_drawdowns) as draws, "
+        "(select count(*) from invoicing.invoice_lines "
+        " where presentation_group_values like '%東京%') as nasty_lines, "
+        "(select max(customer_name) from invoicing.invoices "
+        " where customer_id = 'customer-0001') as name"
+    )[0]
+    assert count.pop("name") == NASTY_NAME
+    assert count["closes"] == len(CLOSINGS)
+    assert all(count.values()), count
+
+
+def test_the_laws_hold_on_spark(engines: Engines) -> None:
+    """Spark turns what overflows into NULL; the checks would find it."""
+    tests = engines.spark.dbt.test(["tag:law", "tag:check"], ["tag:law_after_publish"])
+    assert len(tests.nodes) > 20
+    tests.raise_for_failures()
+
+
+def test_a_law_goes_red_on_spark(engines: Engines) -> None:
+    """A row added to closed time; it is taken out again."""
+    folder = spark.warehouse_folder(engines.spark.workspace) / "books.db" / "invoices"
+    before = set(folder.iterdir())
+    con = session(engines.spark.workspace)
+    con.sql(
+        "insert into books.invoices select * from books.invoices "
+        "where total_minor > 0 order by invoice_id limit 1"
+    )
+    try:
+        tests = engines.spark.dbt.test(["law_7_closes_are_unchanged"])
+        assert [(node.name, node.failures) for node in tests.failed] == [
+            ("law_7_closes_are_unchanged", 1)
+        ]
+    finally:
+        for path in set(folder.iterdir()) - before:
+            path.unlink()
+        con.sql("refresh table books.invoices")
+
+
+def test_closing_twice_closes_once(engines: Engines) -> None:
+    """Nothing is due any more, on an engine without transactions either."""
+    assert engines.spark.dbt.run_operation("close_books") == ["close: nothing to close"]
+
+
+def test_a_dead_close_is_another_attempt(engines: Engines) -> None:
+    """It died before its header: its rows never count, and the close that follows has
+    another id, or they would count with it."""
+    (last,) = engines.spark.warehouse.rows(
+        "select close_id, build_id from books.closes order by as_of desc limit 1"
+    )
+    second = hashlib.sha256(f"{last['build_id']}|1".encode()).hexdigest()[:24]
+    assert last["close_id"] == f"cl_{second}"
+    seen = engines.spark.warehouse.rows(
+        "select (select count(*) from books.rated_slices "
+        f" where close_id = '{DEAD_CLOSE}') as written, "
+        "(select count(*) from staging.stg_books__rated_slices "
+        f" where close_id = '{DEAD_CLOSE}') as counted"
+    )
+    assert seen == [{"written": 3, "counted": 0}]
+
+
+def arrow_table(run: BillingRun, table: str) -> pa.Table:
+    """A Spark table; instants as they are in DuckDB, UTC without a zone."""
+    found = session(run.workspace).table(table).toArrow()
+    naive = pa.schema(
+        [
+            field.with_type(pa.timestamp("us"))
+            if pa.types.is_timestamp(field.type)
+            else field
+            for field in found.schema
+        ]
+    )
+    return found.cast(naive)
+
+
+def columns(con: duckdb.DuckDBPyConnection, view: str) -> list[tuple[Any, ...]]:
+    """(name, type) in order."""
+    return con.execute(
+        f"select column_name, column_type from (describe {view})"
+    ).fetchall()
