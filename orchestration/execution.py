@@ -87,7 +87,7 @@ def partition_tags(settings: RunSettings, job: str) -> dict[str, str]:
         first = last.replace(day=1) - timedelta(days=1)
     else:
         first = min(_metered_until(settings), last)
-    # A run of another age than the calendar's takes its nearest box: the steps need one.
+    # A run of another age takes the nearest box of the calendar: the steps need one.
     oldest, newest = (
         datetime.fromisoformat(f"{FIRST_DAY}T00:00+00:00"),
         datetime.now(UTC),
