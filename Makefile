@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Test files are shared out over this many processes.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 # Java brings the second engine: its tests run where it is found.
 LOCK := $(if $(shell command -v java 2>/dev/null),requirements-spark.lock,requirements.lock)
@@ -34,7 +36,7 @@ demo: setup
 	$(BIN)/meterhouse demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 ui: setup
 	$(BIN)/meterhouse ui
