@@ -118,14 +118,18 @@ def _metered_until(settings: RunSettings) -> datetime:
 
 
 def asset_keys(settings: RunSettings, steps: Sequence[str]) -> list[str]:
-    """Asset keys ("schema/table") that the named steps make."""
+    """Asset keys ("schema/table") that the named steps make.
+
+    Raises:
+        KeyError: there is no such step.
+    """
     os.environ["METERHOUSE_WORKSPACE"] = str(settings.workspace.directory)
-    return sorted(
-        "/".join(key.path)
+    made = {
+        assets.op.name: ["/".join(key.path) for key in assets.keys]
         for assets in _definitions().assets or ()
-        if isinstance(assets, dg.AssetsDefinition) and assets.op.name in steps
-        for key in assets.keys
-    )
+        if isinstance(assets, dg.AssetsDefinition) and assets.is_executable
+    }
+    return sorted(key for step in steps for key in made[step])
 
 
 def _definitions() -> dg.Definitions:

@@ -46,7 +46,8 @@ class PreviewWorkspace(Workspace):
 
     @property
     def warehouse(self) -> Path:
-        return self.internal / "previews" / f"{self.instant}.duckdb"
+        # DuckDB names the catalog after the file, and dbt's parse knows it by name.
+        return self.internal / "previews" / self.instant / super().warehouse.name
 
 
 class MeterhouseResource(dg.ConfigurableResource):
@@ -146,7 +147,7 @@ def preview_of(run: BillingRun) -> BillingRun:
     copied = preview.warehouse
     written = real.warehouse.stat().st_mtime_ns
     if not copied.exists() or copied.stat().st_mtime_ns < written:
-        shutil.rmtree(copied.parent, ignore_errors=True)
+        shutil.rmtree(copied.parent.parent, ignore_errors=True)
         copied.parent.mkdir(parents=True)
         # A killed run leaves its last writes in the log beside the file.
         log = real.warehouse.with_suffix(".duckdb.wal")

@@ -63,6 +63,17 @@
             ~ 'An earlier as_of is a read-only preview.'
         ) }}
     {% endif %}
+    {% set again = fetch_rows(
+        'select count(*) as invoices from (' ~ closing_invoice_ids() ~ ') as closing '
+        ~ 'inner join books.invoices as closed on closing.invoice_id = closed.invoice_id '
+        ~ 'inner join books.closes as closes on closed.close_id = closes.close_id'
+    )[0].invoices %}
+    {% if again | int > 0 %}
+        {{ exceptions.raise_compiler_error(
+            'close refused: ' ~ again ~ ' invoices of this close stand in the books already. '
+            ~ 'Build again, staging included, then close.'
+        ) }}
+    {% endif %}
     {% set lost = fetch_rows(
         "select count(*) as published from ops.publish_journal where state = 'published' "
         ~ 'and (select count(*) from books.closes) = 0'

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -75,6 +78,58 @@ def test_status_and_reconcile_speak_of_the_last_run(started: Path) -> None:
     status = meterhouse("status", "--workspace", str(started))
     assert status.returncode == 0
     assert "Last build" in status.stdout
+
+
+def test_close_publish_and_reconcile_one_by_one(started: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "acme"
+    shutil.copytree(started, folder)
+    later = f"{datetime.now(UTC) + timedelta(days=62):%Y-%m-%dT00:00Z}"
+    before = closes(folder)
+    assert meterhouse("close", "-w", str(folder), "--as-of", later).returncode == 0
+    assert closes(folder) == before + 1
+    invoice_id = billed_invoice(folder)
+    held = meterhouse(
+        "hold", invoice_id, "-w", str(folder), "--reason", "check", "--actor", "ann"
+    )
+    assert held.returncode == 0, held.stderr
+    assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
+    assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
+    assert external_status(folder, invoice_id) == "DRAFT"
+    freed = meterhouse(
+        "release", invoice_id, "-w", str(folder), "--reason", "fine", "--actor", "ann"
+    )
+    assert freed.returncode == 0, freed.stderr
+    assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
+    assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
+    assert external_status(folder, invoice_id) == "PAID"
+    assert meterhouse("reconcile", "-w", str(folder)).returncode == 0
+
+
+def warehouse_value(folder: Path, query: str) -> Any:
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        return con.execute(query).fetchall()[0][0]
+
+
+def closes(folder: Path) -> int:
+    return int(warehouse_value(folder, "select count(*) from books.closes"))
+
+
+def billed_invoice(folder: Path) -> str:
+    return str(
+        warehouse_value(
+            folder, "select invoice_id from books.invoices order by total_minor desc"
+        )
+    )
+
+
+def external_status(folder: Path, invoice_id: str) -> str:
+    return str(
+        warehouse_value(
+            folder,
+            "select external_status from reconciliation.invoice_reconciliation "
+            f"where invoice_id = '{invoice_id}'",
+        )
+    )
 
 
 BAD_WORKSPACES = {

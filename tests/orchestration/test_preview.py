@@ -90,7 +90,7 @@ def test_the_preview_shows_what_was_known_then(
     looked_back: tuple[Path, Path],
 ) -> None:
     _, folder = looked_back
-    (preview,) = (folder / ".meterhouse" / "previews").glob("*.duckdb")
+    (preview,) = (folder / ".meterhouse" / "previews").glob("*/*.duckdb")
     with duckdb.connect(str(preview), read_only=True) as connection:
         as_of = connection.execute("select as_of from ops.build").fetchall()
         assert as_of == [(instant(LOOK_BACK).replace(tzinfo=None),)]
@@ -143,7 +143,7 @@ def test_a_second_look_uses_the_copy_and_a_normal_run_a_fresh_one(
     assert preview_of(run).workspace.warehouse.stat().st_mtime_ns > stamp
     other = BillingRun(Workspace.load(folder), instant("2026-09-02"))
     assert preview_of(other).workspace.warehouse != copied
-    assert len(list(copied.parent.iterdir())) == 1, "previews pile up"
+    assert len(list(copied.parent.parent.iterdir())) == 1, "previews pile up"
 
 
 def test_an_engine_that_has_no_file_to_copy_refuses(

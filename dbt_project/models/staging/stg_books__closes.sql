@@ -1,4 +1,6 @@
-{# An as_of before a close sees the books as they stood then: a read-only preview. #}
+{# An as_of before a close sees the books as they stood then: a read-only preview. The
+   instant is read from the run's own row, not written into the view: a run that does
+   not build this view again must still see its own close. #}
 select
     close_id,
     build_id,
@@ -12,4 +14,4 @@ select
     ledger_entry_count,
     as_of
 from {{ source('books', 'closes') }}
-where as_of <= {{ as_of() }}
+where as_of <= (select build.as_of from {{ source('ops', 'build') }} as build)

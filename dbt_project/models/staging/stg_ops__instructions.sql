@@ -8,4 +8,4 @@ select
     created_at,
     effective_at
 from {{ source('ops', 'instructions') }}
-where created_at <= {{ as_of() }}
+where created_at <= (select build.as_of from {{ source('ops', 'build') }} as build)
