@@ -104,6 +104,10 @@ class Dbt:
             arguments += ["--exclude", *exclude]
         return self._results(self._invoke(arguments))
 
+    def unit_test(self) -> DbtResult:
+        """The unit tests beside the models; the tables must have been built once."""
+        return self._results(self._invoke(["test", "--select", "test_type:unit"]))
+
     def run_operation(
         self, macro: str, arguments: Mapping[str, Any] | None = None
     ) -> list[str]:

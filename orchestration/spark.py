@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MASTER = "METERHOUSE_SPARK_MASTER"
 MEMORY = "METERHOUSE_SPARK_MEMORY"
+# Pieces that a join or group-by is cut into (profiles.yml).
+PARTITIONS = "METERHOUSE_SPARK_PARTITIONS"
 # More options of the JVM, separated by blanks.
 JAVA_OPTIONS = "METERHOUSE_SPARK_JAVA_OPTIONS"
 

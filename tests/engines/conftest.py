@@ -66,6 +66,7 @@ def quick_spark() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(spark.JAVA_OPTIONS, QUICK_JAVA)
         patch.setenv(spark.MEMORY, "1g")
+        patch.setenv(spark.PARTITIONS, "1")
         yield
         spark.stop()
 
