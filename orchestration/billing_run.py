@@ -362,45 +362,6 @@ def build_after_load(run: BillingRun) -> DbtResult:
     return result
 
 
-def decide_on_invoice(
-    workspace: Workspace, kind: str, invoice_id: str, reason: str, actor: str
-) -> str:
-    """Record `hold` or `release` of an invoice and return the instruction's id.
-
-    Dated at the last build, so that a workspace whose runs name their instant hears of
-    it in its next run.
-
-    Raises:
-        RunRefused: there is no such invoice.
-    """
-    warehouse = Warehouse(workspace)
-    quoted = invoice_id.replace("'", "''")
-    found = warehouse.rows_or_none(
-        "select invoices.status, coalesce(requests.is_held, false) as is_held "
-        "from invoicing.invoices as invoices "
-        "left join publishing.stripe_invoice_requests as requests "
-        "on invoices.invoice_id = requests.invoice_id "
-        f"where invoices.invoice_id = '{quoted}'"
-    )
-    if not found:
-        raise RunRefused(f"no invoice {invoice_id} in invoicing.invoices")
-    built = warehouse.rows("select as_of from ops.build")[0]["as_of"]
-    operations = Operations.open(workspace)
-    try:
-        return operations.add_instruction(
-            kind=kind,
-            target_type="invoice",
-            target_id=invoice_id,
-            actor=actor,
-            reason=reason,
-            created_at=built.replace(tzinfo=UTC),
-            before=found[0],
-            after={"is_held": kind == "hold"},
-        )
-    finally:
-        operations.close()
-
-
 def publish_finance_copy(run: BillingRun) -> dict[str, int]:
     """finance.duckdb, Parquet and CSV, each replaced whole. Returns rows per table;
     none on Spark, whose tables finance reads where they are."""

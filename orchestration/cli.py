@@ -168,36 +168,6 @@ def status(workspace: WorkspaceOption = Path("workspace")) -> None:
         print_status(out, Workspace.load(workspace))
 
 
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="Why, for the audit log.", prompt=True)
-]
-ActorOption = Annotated[
-    str, typer.Option("--actor", help="Who decides.", envvar="USER", prompt=True)
-]
-
-
-@app.command()
-def hold(
-    invoice_id: Annotated[str, typer.Argument(help="As in invoicing.invoices.")],
-    reason: ReasonOption,
-    actor: ActorOption,
-    workspace: WorkspaceOption = Path("workspace"),
-) -> None:
-    """Keep a closed invoice a Stripe draft until it is released."""
-    _decide("hold", invoice_id, reason, actor, workspace)
-
-
-@app.command()
-def release(
-    invoice_id: Annotated[str, typer.Argument(help="As in invoicing.invoices.")],
-    reason: ReasonOption,
-    actor: ActorOption,
-    workspace: WorkspaceOption = Path("workspace"),
-) -> None:
-    """Let a held invoice go: the next run finalizes the same Stripe draft."""
-    _decide("release", invoice_id, reason, actor, workspace)
-
-
 @app.command()
 def backup(workspace: WorkspaceOption = Path("workspace")) -> None:
     """Copy what can't be computed again (lake, books, operations store)."""
@@ -265,17 +235,6 @@ def ui(
         ]
         out.print(f"Dagster of {found.name}: http://{host}:{port}/asset-groups")
         os.execv(command[0], command)
-
-
-def _decide(
-    kind: str, invoice_id: str, reason: str, actor: str, workspace: Path
-) -> None:
-    """Record an operator's decision; it counts from the next run on."""
-    from orchestration.billing_run import decide_on_invoice
-
-    with _errors():
-        decide_on_invoice(Workspace.load(workspace), kind, invoice_id, reason, actor)
-        out.print(f"{kind}: {invoice_id}, from the next run on")
 
 
 STEPS = {
