@@ -152,10 +152,12 @@ def _start(workspace: Workspace) -> SparkSession:
     folder = workspace.internal / "spark"
     folder.mkdir(parents=True, exist_ok=True)
     workspace.logs.mkdir(parents=True, exist_ok=True)
+    workspace.temporary.mkdir(parents=True, exist_ok=True)
     log_settings = folder / "log4j2.properties"
     log_settings.write_text(_QUIET.format(log=workspace.logs / "spark.log"))
     java = {
         "user.timezone": "UTC",
+        "java.io.tmpdir": workspace.temporary,
         "derby.stream.error.file": workspace.logs / "derby.log",
         "log4j2.configurationFile": log_settings,
     }
@@ -185,6 +187,7 @@ def _start(workspace: Workspace) -> SparkSession:
                 "spark.hadoop.javax.jdo.option.ConnectionURL",
                 f"jdbc:derby:;databaseName={folder / 'metastore'};create=true",
             ),
+            ("spark.hadoop.hive.exec.scratchdir", str(workspace.temporary / "hive")),
             # A column's description over 256 characters is refused and kept as Spark's
             # own property; Hive would try again for 20 seconds first.
             ("spark.hadoop.hive.hmshandler.retry.interval", "1ms"),
