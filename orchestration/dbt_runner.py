@@ -135,7 +135,8 @@ class Dbt:
     def manifest_path(self) -> Path:
         """manifest.json of the parsed project, parsing it when it is not there yet."""
         path = self.workspace.dbt_target / "manifest.json"
-        _parsed(self)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _parsed(self).deepcopy().write(str(path))
         return path
 
     def _invoke(
@@ -191,6 +192,10 @@ class Dbt:
             "--target",
             self.target,
             "--quiet",
+            # Lines of debug and a manifest per invocation cost a fifth of a run.
+            "--log-level-file",
+            "info",
+            "--no-write-json",
             "--no-send-anonymous-usage-stats",
         ]
 
@@ -250,10 +255,14 @@ class Dbt:
 
 
 _manifests: dict[tuple[str, ...], Any] = {}
+_MANIFESTS_KEPT = 4
 
 
 def _parsed(dbt: Dbt) -> Any:
-    """The parsed project; parsed again when a project or workspace file changed."""
+    """The parsed project; parsed again when a project or workspace file changed.
+
+    Workspaces without models of their own share it: paths are read when a macro runs.
+    """
     import json
 
     from dbt.cli.main import dbtRunner
@@ -264,7 +273,8 @@ def _parsed(dbt: Dbt) -> Any:
         for key in ("rate_models", "metric_models")
     }
     named = json.dumps(models, sort_keys=True)
-    stamp = (str(dbt.workspace.directory), dbt.target, named, _newest(dbt.workspace))
+    own = str(dbt.workspace.models) if any(dbt.workspace.models.rglob("*.*")) else ""
+    stamp = (own, dbt.target, named, _newest(dbt.workspace))
     if stamp not in _manifests:
         result = dbtRunner().invoke(
             [
@@ -276,7 +286,8 @@ def _parsed(dbt: Dbt) -> Any:
         )
         if result.exception is not None or result.result is None:
             raise DbtError(Dbt._reason(result))
-        _manifests.clear()
+        while len(_manifests) >= _MANIFESTS_KEPT:
+            del _manifests[next(iter(_manifests))]
         _manifests[stamp] = result.result
     return _manifests[stamp]
 
