@@ -76,12 +76,19 @@ def first_page(ui: DagsterUi) -> str:
 
 
 def group_positions(browser: webdriver.Chrome) -> dict[str, float]:
-    """Left edge of each stage's box in the graph."""
+    """Left edge of each stage's box in the graph, read in one go: the page redraws."""
+    labels: list[tuple[str, float]] = browser.execute_script(
+        """
+        return [...document.querySelectorAll("foreignObject")].map(box => [
+            (box.textContent || "").trim(),
+            box.getBoundingClientRect().left,
+        ]);
+        """
+    )
     found: dict[str, float] = {}
-    for label in browser.find_elements(By.CSS_SELECTOR, "foreignObject, svg *"):
-        text = label.text.strip().splitlines()
-        if text and text[0] in PATH and text[0] not in found:
-            found[text[0]] = label.rect["x"]
+    for text, left in labels:
+        if text in PATH:
+            found.setdefault(text, left)
     return found
 
 
