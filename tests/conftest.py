@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from orchestration.sample_company import SampleCompany, generate, stage
-from tests.support import instant, run_all
+from tests.support import instant, made_once, run_all
 
 CLOSINGS = ("2026-09-02", "2026-10-02", "2026-11-02")
 
@@ -21,7 +22,14 @@ def _sandbox_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleCompany:
     """Three months of the sample company, 10 k events; the truth lies beside them."""
-    return generate(tmp_path_factory.mktemp("sample"), events=10_000)
+
+    def make(folder: Path) -> None:
+        made = generate(folder / "data", events=10_000)
+        (folder / "sample.pickle").write_bytes(pickle.dumps(made))
+
+    folder = made_once(tmp_path_factory, "sample", make)
+    made: SampleCompany = pickle.loads((folder / "sample.pickle").read_bytes())
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +37,10 @@ def sample_workspace(
     sample: SampleCompany, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The sample company after three closes, published, loaded back. Read only."""
-    folder = tmp_path_factory.mktemp("company")
-    for closing in CLOSINGS:
-        stage(sample.directory, folder, instant(closing))
-        run_all(folder, closing)
-    return folder
+
+    def make(folder: Path) -> None:
+        for closing in CLOSINGS:
+            stage(sample.directory, folder, instant(closing))
+            run_all(folder, closing)
+
+    return made_once(tmp_path_factory, "company", make)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import pytest
+from filelock import FileLock
 
 from orchestration.billing_run import (
     BillingRun,
@@ -28,6 +33,24 @@ from orchestration.workspace import Workspace
 def instant(text: str) -> datetime:
     """`2026-11-02` or `2026-11-02T05:00` as aware UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder that `make` fills once for all workers of a run; read it, or copy it."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, done = base / name, base / f"{name}.done"
+    with FileLock(base / f"{name}.lock"):
+        if not done.exists():
+            # What a killed worker left is not half trusted.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 def run_until_close(folder: Path, as_of: str, **settings: Any) -> BillingRun:

@@ -53,6 +53,9 @@ class House:
             str(self.scratch / "target"),
             "--log-path",
             str(self.scratch / "logs"),
+            "--log-level-file",
+            "error",
+            "--no-write-json",
         ]
         with _environment(self.directory):
             if project not in self.parsed:

@@ -20,7 +20,7 @@ from orchestration.execution import (
 from orchestration.sample_company import SampleCompany, stage
 from orchestration.workspace import Workspace
 from tests.orchestration.server import DagsterUi, start_ui
-from tests.support import copy_of, instant
+from tests.support import copy_of, instant, made_once
 
 NORMAL_AS_OF = "2026-11-03"
 
@@ -65,15 +65,17 @@ def metered_workspace(
     sample: SampleCompany, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Three months landed and metered, none of them closed."""
-    folder = tmp_path_factory.mktemp("metered")
-    stage(sample.directory, folder, instant("2026-11-02"))
-    run = BillingRun(Workspace.load(folder), instant("2026-11-02"), backfill=True)
-    land_usage(run)
-    copy_operations(run)
-    run.dbt.build(
-        ("staging", "+stg_catalog__rates", "+stg_currencies", "metering")
-    ).raise_for_failures()
-    return folder
+
+    def make(folder: Path) -> None:
+        stage(sample.directory, folder, instant("2026-11-02"))
+        run = BillingRun(Workspace.load(folder), instant("2026-11-02"), backfill=True)
+        land_usage(run)
+        copy_operations(run)
+        run.dbt.build(
+            ("staging", "+stg_catalog__rates", "+stg_currencies", "metering")
+        ).raise_for_failures()
+
+    return made_once(tmp_path_factory, "metered", make)
 
 
 @pytest.fixture(scope="session")
