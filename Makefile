@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 LOCK := $(if $(shell command -v java 2>/dev/null),requirements-spark.lock,requirements.lock)
 STAMP := $(VENV)/.installed-$(LOCK)
 
+# Starting from source each time would cost every command ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := yes
 

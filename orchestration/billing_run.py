@@ -362,6 +362,49 @@ def build_after_load(run: BillingRun) -> DbtResult:
     return result
 
 
+def decide_on_invoice(
+    workspace: Workspace, kind: str, invoice: str, reason: str, actor: str
+) -> str:
+    """Record `hold` or `release` of an invoice, named by its id or its number, and
+    return the invoice's id.
+
+    Dated at the last build, so that a workspace whose runs name their instant hears of
+    it in its next run.
+
+    Raises:
+        RunRefused: there is no such invoice.
+    """
+    warehouse = Warehouse(workspace)
+    quoted = invoice.replace("'", "''")
+    found = warehouse.rows_or_none(
+        "select invoices.invoice_id, invoices.status, "
+        "coalesce(requests.is_held, false) as is_held "
+        "from invoicing.invoices as invoices "
+        "left join publishing.stripe_invoice_requests as requests "
+        "on invoices.invoice_id = requests.invoice_id "
+        f"where '{quoted}' in (invoices.invoice_id, invoices.invoice_number)"
+    )
+    if not found:
+        raise RunRefused(f"no invoice {invoice} in invoicing.invoices")
+    invoice_id = str(found[0]["invoice_id"])
+    built = warehouse.rows("select as_of from ops.build")[0]["as_of"]
+    operations = Operations.open(workspace)
+    try:
+        operations.add_instruction(
+            kind=kind,
+            target_type="invoice",
+            target_id=invoice_id,
+            actor=actor,
+            reason=reason,
+            created_at=built.replace(tzinfo=UTC),
+            before={name: found[0][name] for name in ("status", "is_held")},
+            after={"status": found[0]["status"], "is_held": kind == "hold"},
+        )
+    finally:
+        operations.close()
+    return invoice_id
+
+
 def publish_finance_copy(run: BillingRun) -> dict[str, int]:
     """finance.duckdb, Parquet and CSV, each replaced whole. Returns rows per table;
     none on Spark, whose tables finance reads where they are."""

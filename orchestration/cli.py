@@ -139,12 +139,14 @@ def load(
 
 @app.command()
 def reconcile(
-    workspace: WorkspaceOption = Path("workspace"), as_of: AsOfOption = ""
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    stripe: LiveOption = "sandbox",
 ) -> None:
     """Compare our invoices with Stripe's; exit code 1 when one does not match."""
     from orchestration.run_report import print_breaks
 
-    _part(workspace, as_of, "payments_load", ["payments"])
+    _part(workspace, as_of, "payments_load", ["payments"], stripe=stripe)
     with _errors():
         breaks = print_breaks(out, Workspace.load(workspace))
     if breaks:
@@ -153,10 +155,12 @@ def reconcile(
 
 @app.command()
 def export(
-    workspace: WorkspaceOption = Path("workspace"), as_of: AsOfOption = ""
+    workspace: WorkspaceOption = Path("workspace"),
+    as_of: AsOfOption = "",
+    stripe: LiveOption = "sandbox",
 ) -> None:
     """Replace finance.duckdb and the files below exports/."""
-    _part(workspace, as_of, "payments_load", ["payments", "finance"])
+    _part(workspace, as_of, "payments_load", ["payments", "finance"], stripe=stripe)
 
 
 @app.command()
@@ -166,6 +170,39 @@ def status(workspace: WorkspaceOption = Path("workspace")) -> None:
 
     with _errors():
         print_status(out, Workspace.load(workspace))
+
+
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why, for the audit log.", prompt=True)
+]
+ActorOption = Annotated[
+    str, typer.Option("--actor", help="Who decides.", envvar="USER", prompt=True)
+]
+InvoiceArgument = Annotated[
+    str, typer.Argument(help="invoice_id or invoice_number of invoicing.invoices.")
+]
+
+
+@app.command()
+def hold(
+    invoice: InvoiceArgument,
+    reason: ReasonOption,
+    actor: ActorOption,
+    workspace: WorkspaceOption = Path("workspace"),
+) -> None:
+    """Keep an invoice a Stripe draft until it is released."""
+    _decide("hold", invoice, reason, actor, workspace)
+
+
+@app.command()
+def release(
+    invoice: InvoiceArgument,
+    reason: ReasonOption,
+    actor: ActorOption,
+    workspace: WorkspaceOption = Path("workspace"),
+) -> None:
+    """Let a held invoice go: the next run finalizes the same Stripe draft."""
+    _decide("release", invoice, reason, actor, workspace)
 
 
 @app.command()
@@ -235,6 +272,15 @@ def ui(
         ]
         out.print(f"Dagster of {found.name}: http://{host}:{port}/asset-groups")
         os.execv(command[0], command)
+
+
+def _decide(kind: str, invoice: str, reason: str, actor: str, workspace: Path) -> None:
+    from orchestration.billing_run import decide_on_invoice
+
+    with _errors():
+        found = Workspace.load(workspace)
+        invoice_id = decide_on_invoice(found, kind, invoice, reason, actor)
+        out.print(f"{kind}: {invoice_id}, from the next run on")
 
 
 STEPS = {

@@ -24,6 +24,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Integer,
     MetaData,
     String,
     Table,
@@ -92,7 +93,13 @@ landing_files = Table(
 instructions = Table(
     "instructions",
     metadata,
-    Column("instruction_id", String(64), primary_key=True),
+    Column(
+        "instruction_number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("instruction_id", String(64), nullable=False, unique=True),
     Column("kind", String(64), nullable=False),
     Column("target_type", String(64), nullable=False),
     Column("target_id", String(256), nullable=False),
@@ -133,6 +140,7 @@ EXPORTS: dict[str, pa.Schema] = {
     ),
     "instructions": pa.schema(
         [
+            ("instruction_number", _WHOLE),
             ("instruction_id", _TEXT),
             ("kind", _TEXT),
             ("target_type", _TEXT),
@@ -226,8 +234,9 @@ class Operations:
         """Record what an operator decided and return its instruction_id.
 
         The payload is `{"before": ..., "after": ..., "details": ...}`: the state of
-        the target as the operator saw it, and as it will be. The id is a hash of the
-        whole row, so that sending the same decision twice records it once.
+        the target as the operator saw it, and as it will be. A decision that repeats
+        the target's latest one, word for word, is that one. Instructions are numbered
+        in the order in which they were given: two of one instant have an order.
 
         Raises:
             ValueError: actor or reason is blank, or an instant has no time zone.
@@ -257,12 +266,23 @@ class Operations:
                 "details": dict(details or {}),
             },
         }
-        text = json.dumps(values, sort_keys=True, default=datetime.isoformat)
-        values["instruction_id"] = hashlib.sha256(text.encode()).hexdigest()[:32]
-        identity = instructions.c.instruction_id == values["instruction_id"]
+        of_target = (instructions.c.target_type == target_type) & (
+            instructions.c.target_id == target_id
+        )
+        query = select(instructions).where(of_target)
         with self.engine.begin() as connection:
-            if not connection.execute(select(instructions).where(identity)).first():
-                connection.execute(instructions.insert().values(**values))
+            earlier = [
+                dict(row)
+                for row in connection.execute(
+                    query.order_by(instructions.c.instruction_number)
+                ).mappings()
+            ]
+            if earlier and values.items() <= earlier[-1].items():
+                return str(earlier[-1]["instruction_id"])
+            named = {**values, "earlier_instructions": len(earlier)}
+            text = json.dumps(named, sort_keys=True, default=datetime.isoformat)
+            values["instruction_id"] = hashlib.sha256(text.encode()).hexdigest()[:32]
+            connection.execute(instructions.insert().values(**values))
         return str(values["instruction_id"])
 
     def instructions(
@@ -280,7 +300,7 @@ class Operations:
             query = query.where(instructions.c.target_type == target_type)
         if target_id is not None:
             query = query.where(instructions.c.target_id == target_id)
-        query = query.order_by(instructions.c.created_at, instructions.c.instruction_id)
+        query = query.order_by(instructions.c.instruction_number)
         return self._rows(query)
 
     def set_stripe_customer(

@@ -1,7 +1,7 @@
 {# Alias of the Stripe account that an invoice goes to in this mode. #}
-{% macro stripe_account(alias) -%}
-    {% if var('stripe_mode') == 'sandbox' %}'sandbox-' || {% endif -%}
-    coalesce({{ alias }}, 'default')
+{% macro stripe_account(alias, stripe_mode) -%}
+    case when {{ stripe_mode }} = 'sandbox' then 'sandbox-' else '' end
+    || coalesce({{ alias }}, 'default')
 {%- endmacro %}
 
 {# What the customer reads on a line. #}
@@ -23,8 +23,9 @@
 {%- endmacro %}
 
 {# What was sent to the sandbox says nothing of what stands in Stripe, and the other way
-   round. #}
+   round. The mode is read from the run: a view outlives the run that made it. #}
 {% macro is_account_of_this_mode(account) -%}
-    {{ account }} {% if var('stripe_mode') != 'sandbox' %}not {% endif -%}
-    like 'sandbox-%'
+    ({{ account }} like 'sandbox-%') = (
+        select build.stripe_mode = 'sandbox' from {{ source('ops', 'build') }} as build
+    )
 {%- endmacro %}

@@ -88,6 +88,14 @@ def test_close_publish_and_reconcile_one_by_one(started: Path, tmp_path: Path) -
     assert meterhouse("close", "-w", str(folder), "--as-of", later).returncode == 0
     assert closes(folder) == before + 1
     invoice_id = billed_invoice(folder)
+    decided = ("-w", str(folder), "--reason", "check", "--actor", "ann")
+    assert meterhouse("hold", "inv_unknown", *decided).returncode == 1
+    held = meterhouse("hold", invoice_id, *decided)
+    assert held.returncode == 0, held.stderr
+    assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
+    assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
+    assert external_status(folder, invoice_id) == "DRAFT"
+    assert meterhouse("release", invoice_id, *decided).returncode == 0
     assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
     assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
     assert external_status(folder, invoice_id) == "PAID"

@@ -178,6 +178,12 @@ def test_instructions_keep_who_why_and_what_was(workspace: Workspace) -> None:
         operations.add_instruction(
             **decision | {"created_at": AS_OF.replace(tzinfo=None)}
         )
+    # Held again at the very instant of the release: a decision of its own, the last.
+    third = operations.add_instruction(
+        **decision | {"created_at": AS_OF + timedelta(hours=1)}
+    )
+    numbered = operations.instructions(target_id="inv-1")
+    assert [row["instruction_id"] for row in numbered] == [first, second, third]
     operations.close()
 
 

@@ -35,11 +35,9 @@ stripe_customers as (
 
 ),
 
-default_profile as (
+build as (
 
-    select billing_profile_id
-    from profiles
-    where is_default
+    select * from {{ ref('stg_ops__build') }}
 
 ),
 
@@ -50,12 +48,13 @@ holds as (
         target_id as invoice_id,
         kind,
         row_number() over (
-            partition by target_id order by effective_at desc, instruction_id desc
+            partition by target_id
+            order by effective_at desc, instruction_number desc
         ) as recency
     from {{ ref('stg_ops__instructions') }}
     where
         kind in ('hold', 'release')
-        and effective_at <= {{ as_of() }}
+        and effective_at <= (select build.as_of from build)
 
 ),
 
@@ -66,7 +65,8 @@ final as (
         coalesce(
             stripe_customers.stripe_customer_id, customers.stripe_customer_id
         ) as stripe_customer_id,
-        {{ stripe_account("profiles.stripe_account") }} as stripe_account,
+        {{ stripe_account("profiles.stripe_account", "build.stripe_mode") }}
+            as stripe_account,
         coalesce(profiles.collection_method, 'charge_automatically')
             as collection_method,
         coalesce(profiles.days_until_due, contracts.net_payment_terms_days, 30)
@@ -75,12 +75,13 @@ final as (
         coalesce(profiles.skips_zero_totals, false) as skips_zero_totals,
         coalesce(holds.kind = 'hold', false) as is_held
     from invoices
+    cross join build
     left join customers
         on invoices.customer_id = customers.customer_id
     left join contracts
         on invoices.contract_id = contracts.contract_id
-    left join default_profile
-        on 1 = 1
+    left join profiles as default_profile
+        on default_profile.is_default
     left join profiles
         on
             coalesce(
@@ -91,7 +92,7 @@ final as (
     left join stripe_customers
         on
             invoices.customer_id = stripe_customers.customer_id
-            and {{ stripe_account("profiles.stripe_account") }}
+            and {{ stripe_account("profiles.stripe_account", "build.stripe_mode") }}
             = stripe_customers.account
     left join holds
         on

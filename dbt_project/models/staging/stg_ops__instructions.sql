@@ -1,4 +1,5 @@
 select
+    instruction_number,
     instruction_id,
     kind,
     target_type,
