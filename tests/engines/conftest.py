@@ -30,8 +30,9 @@ CLOSINGS = ("2026-09-02", "2026-10-02")
 
 DEAD_CLOSE = "cl_dead"
 
-# Small data on a warm-up: the optimizing compiler would cost more than it gives.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Small data on a warm-up: the optimizing compiler would cost more than it gives. On its
+# own, the quick one keeps 48 MB of code and interprets what comes once they are full.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 
 # Text that one engine or the other takes for syntax, in group values and in a name.
 NASTY_PROJECTS = (
@@ -92,8 +93,9 @@ def engines(
 
 
 def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
-    """Land, build, close and build the readers, closing after closing. The data tests
-    are left out: the laws have a test of their own."""
+    """Land, build and close, closing after closing; then the readers, of which no
+    closing reads any. The data tests are left out: the laws have a test of their own.
+    """
     for closing in CLOSINGS:
         stage(sample.directory, folder, instant(closing))
         make_nasty(folder)
@@ -105,7 +107,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         if closing != CLOSINGS[0]:
             leave_dead_close(run)
         close_books(run)
-        run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
+    run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
     return run
 
 
