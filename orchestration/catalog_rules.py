@@ -203,6 +203,12 @@ _SORTED = (
 )
 
 
+_ONE_PRICE = "'flat', 'package'"
+_TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
+_PACKAGED = "'package', 'tiered_package'"
+_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
+
+
 def _rates(findings: Findings) -> None:
     file = "catalog/rates.csv"
     findings.rows(
@@ -237,26 +243,44 @@ def _rates(findings: Findings) -> None:
     findings.rows(
         file,
         "unit_price",
-        "select line, rate_id from rates "
-        "where price_model = 'flat' and unit_price is null",
-        "the flat rate '{0}' has no price",
+        "select line, price_model, rate_id from rates "
+        f"where price_model in ({_ONE_PRICE}) and unit_price is null",
+        "the {0} rate '{1}' has no price",
         "Fill in unit_price.",
     )
     findings.rows(
         file,
         "unit_price",
-        "select line, rate_id from rates "
-        "where price_model = 'graduated' and unit_price is not null",
-        "the graduated rate '{0}' has a price of its own",
+        "select line, price_model, rate_id from rates "
+        f"where price_model in ({_TIERED}) and unit_price is not null",
+        "the {0} rate '{1}' has a price of its own",
         "Leave unit_price blank: its prices are in rate_tiers.csv.",
     )
     findings.rows(
         file,
         "price_model",
-        "select line, rate_id from rates where price_model = 'graduated' "
-        "and rate_id not in (select rate_id from rate_tiers where rate_id is not null)",
-        "the graduated rate '{0}' has no tiers",
+        "select line, price_model, rate_id from rates "
+        f"where price_model in ({_TIERED}) and rate_id not in "
+        " (select rate_id from rate_tiers where rate_id is not null)",
+        "the {0} rate '{1}' has no tiers",
         "Add them to catalog/rate_tiers.csv.",
+    )
+    findings.rows(
+        file,
+        "package_size",
+        "select line, price_model, rate_id from rates "
+        f"where price_model in ({_PACKAGED}) and package_size is null",
+        "the {0} rate '{1}' does not say how many units a package holds",
+        "Fill in package_size.",
+    )
+    findings.rows(
+        file,
+        "package_size",
+        "select line, price_model, rate_id from rates "
+        f"where price_model in ({_UNPACKAGED}) "
+        "and coalesce(package_size, package_rounding) is not null",
+        "the {0} rate '{1}' is not sold in packages",
+        "Leave package_size and package_rounding blank, or make it a package.",
     )
     findings.rows(
         file,
@@ -305,10 +329,62 @@ def _tiers(findings: Findings) -> None:
     findings.rows(
         file,
         "rate_id",
-        "select t.line, t.rate_id from rate_tiers as t "
-        "join rates as r on t.rate_id = r.rate_id where r.price_model = 'flat'",
-        "the flat rate '{0}' can't have tiers",
+        "select t.line, r.price_model, t.rate_id from rate_tiers as t join rates as r "
+        f"on t.rate_id = r.rate_id where r.price_model in ({_ONE_PRICE})",
+        "the {0} rate '{1}' can't have tiers",
         "Make the rate graduated, or remove the tier.",
+    )
+    findings.rows(
+        file,
+        "unit_price",
+        "select line, rate_id, tier_start from rate_tiers "
+        "where unit_price is null and flat_amount is null",
+        "the tier of rate '{0}' from {1} has no price",
+        "Fill in unit_price, flat_amount or both.",
+    )
+    findings.rows(
+        file,
+        "unit_price",
+        "select t.line, t.rate_id from rate_tiers as t "
+        "join rates as r on t.rate_id = r.rate_id "
+        "where r.price_model = 'stairstep' "
+        "and (t.flat_amount is null or t.unit_price_ <> 0)",
+        "the stairstep rate '{0}' charges one amount for each tier, not for each unit",
+        "Fill in flat_amount and leave unit_price blank, or make the rate volume.",
+    )
+    findings.rows(
+        file,
+        "flat_amount",
+        """
+        with stairs as (
+            select t.line, t.rate_id, t.flat_amount, t.flat_amount_,
+                lag(t.flat_amount_) over one_rate as before,
+                lag(t.line) over one_rate as line_before
+            from rate_tiers as t join rates as r on t.rate_id = r.rate_id
+            where r.price_model = 'stairstep'
+            window one_rate as (partition by t.rate_id order by t.tier_start_, t.line)
+        )
+        select line, flat_amount, rate_id, line_before from stairs
+        where flat_amount_ < before
+        """,
+        "the amount {0} of the stairstep rate '{1}' is below that of the tier in row "
+        "{2}",
+        "More usage never costs less: let the amounts rise.",
+    )
+    findings.rows(
+        file,
+        "tier_start",
+        """
+        select t.line, t.tier_start, r.package_size, t.rate_id
+        from rate_tiers as t join rates as r on t.rate_id = r.rate_id
+        where r.price_model = 'tiered_package' and (
+            t.tier_start_ <> trunc(t.tier_start_)
+            or cast(trunc(t.tier_start_) as hugeint)
+            % cast(r.package_size_ as hugeint) <> 0
+        )
+        """,
+        "the start {0} is no multiple of the package size {1} of rate '{2}'",
+        "Let tiers of packages begin and end with whole packages.",
     )
     findings.rows(
         file,

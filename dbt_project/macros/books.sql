@@ -4,6 +4,27 @@
   stands in books.closes, whose row is written last.
 #}
 {% macro books_tables() %}
+    {% set tables = books_tables_at_first() %}
+    {% for version, name, columns in books_columns_added() %}
+        {% for table, added in columns.items() %}
+            {% do tables[table].extend(added) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(tables) }}
+{% endmacro %}
+
+{# Numbered, never edited once released: a later version appends its own entry. #}
+{% macro books_columns_added() %}
+    {{ return([
+        [2, 'prices of packages, flat amounts of tiers', {
+            'frozen_rates': [['package_size', 'integer'], ['package_rounding', 'string']],
+            'frozen_rate_tiers': [['flat_amount', amount_type()]],
+        }],
+    ]) }}
+{% endmacro %}
+
+{# Migration 1. #}
+{% macro books_tables_at_first() %}
     {% set invoice = [
         ['invoice_id', 'string'], ['invoice_number', 'string'], ['customer_id', 'string'],
         ['contract_id', 'string'], ['rate_card_id', 'string'], ['billing_profile_id', 'string'],
@@ -84,10 +105,9 @@
     }) }}
 {% endmacro %}
 
-{# Numbered, never edited once released: a later version appends its own entry. #}
 {% macro books_migrations() %}
     {% set created = [] %}
-    {% for name, columns in books_tables().items() %}
+    {% for name, columns in books_tables_at_first().items() %}
         {% set definition = ['close_id string'] %}
         {% for column, type in columns %}
             {% do definition.append(column ~ ' ' ~ type) %}
@@ -97,7 +117,17 @@
             ~ storage_clause()
         ) %}
     {% endfor %}
-    {{ return([[1, 'create the books', created]]) }}
+    {% set migrations = [[1, 'create the books', created]] %}
+    {% for version, name, tables in books_columns_added() %}
+        {% set statements = [] %}
+        {% for table, columns in tables.items() %}
+            {% for column, type in columns %}
+                {% do statements.append(add_column('books.' ~ table, column, type)) %}
+            {% endfor %}
+        {% endfor %}
+        {% do migrations.append([version, name, statements]) %}
+    {% endfor %}
+    {{ return(migrations) }}
 {% endmacro %}
 
 {% macro create_books() %}

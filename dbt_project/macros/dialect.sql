@@ -119,6 +119,17 @@
     )
 {%- endmacro %}
 
+{# Quotient of two integers, the remainder dropped. #}
+{% macro integer_divide(dividend, divisor) -%}
+    {{ return(adapter.dispatch('integer_divide', 'meterhouse')(dividend, divisor)) }}
+{%- endmacro %}
+{% macro default__integer_divide(dividend, divisor) -%}
+    ({{ dividend }} // {{ divisor }})
+{%- endmacro %}
+{% macro spark__integer_divide(dividend, divisor) -%}
+    ({{ dividend }} div {{ divisor }})
+{%- endmacro %}
+
 {# `order_by` holds no NULL: engines put them at different ends. #}
 {% macro ordered_concat(expression, order_by) -%}
     {{ return(adapter.dispatch('ordered_concat', 'meterhouse')(expression, order_by)) }}
@@ -210,6 +221,17 @@
 {%- endmacro %}
 {% macro spark__month_text(instant) -%}
     date_format({{ instant }}, 'yyyy-MM')
+{%- endmacro %}
+
+{# Statement that adds a column to a table that no model owns. #}
+{% macro add_column(table, column, type) -%}
+    {{ return(adapter.dispatch('add_column', 'meterhouse')(table, column, type)) }}
+{%- endmacro %}
+{% macro default__add_column(table, column, type) -%}
+    alter table {{ table }} add column {{ column }} {{ type }}
+{%- endmacro %}
+{% macro spark__add_column(table, column, type) -%}
+    alter table {{ table }} add columns ({{ column }} {{ type }})
 {%- endmacro %}
 
 {# The rows of the later batches only are read again by DuckDB; Spark rebuilds the table

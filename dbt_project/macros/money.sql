@@ -51,6 +51,25 @@
     end
 {%- endmacro %}
 
+{# Whole packages of a quantity, in units of packages: begun ones count when rounding is
+   'up', full ones alone when it is 'down'; none at or below zero. `size` is an integer.
+   A quantity past 64 bits is an error or NULL, which the checks forbid. #}
+{% macro whole_packages(quantity, size, rounding) -%}
+    {%- set units = 'cast(' ~ truncate_quantity(quantity) ~ ' as bigint)' -%}
+    {%- set full = integer_divide(units, 'cast(' ~ size ~ ' as bigint)') -%}
+    cast(
+        case
+            when {{ quantity }} <= 0 then 0
+            when {{ quantity }} >= 9000000000000000000 then null
+            when
+                {{ rounding }} = 'up'
+                and {{ quantity }} > cast({{ full }} * {{ size }} as {{ quantity_type() }})
+                then {{ full }} + 1
+            else {{ full }}
+        end as {{ quantity_type() }}
+    )
+{%- endmacro %}
+
 {# Decimal text to quantity. NULL when the text is not a plain decimal number that the
    type holds exactly: a price must never meet a rounded or guessed quantity. #}
 {% macro parse_quantity(text) -%}

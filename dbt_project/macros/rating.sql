@@ -1,15 +1,41 @@
-{# Share of a running quantity that lies in the price step (tier_start, tier_end]: lower
-   bound exclusive, upper inclusive, the first step also holds what is below zero. #}
-{% macro quantity_in_tier(quantity) -%}
+{# Share of a running quantity that a price step charges: what lies in (step start, step
+   end], lower bound exclusive, upper inclusive, the first step also what is below zero;
+   for volume-like models all of it, in the step that holds the line's final quantity. #}
+{% macro quantity_in_step(quantity, step_start, step_end) -%}
     cast(
         case
-            when tiers.tier_start = 0
-                then least({{ quantity }}, coalesce(tiers.tier_end, {{ quantity }}))
+            when is_volume_like
+                then case when holds_line_quantity then {{ quantity }} else 0 end
+            when tier_start = 0
+                then least({{ quantity }}, coalesce({{ step_end }}, {{ quantity }}))
             else greatest(
-                least({{ quantity }}, coalesce(tiers.tier_end, {{ quantity }})) - tiers.tier_start,
+                least({{ quantity }}, coalesce({{ step_end }}, {{ quantity }}))
+                - {{ step_start }},
                 0
             )
         end as {{ quantity_type() }}
+    )
+{%- endmacro %}
+
+{# Is the running quantity above the start of the step and not above its end? The first
+   step also holds zero and what is below. #}
+{% macro is_in_tier(quantity) -%}
+    (
+        (tier_start = 0 or {{ quantity }} > tier_start)
+        and (tier_end is null or {{ quantity }} <= tier_end)
+    )
+{%- endmacro %}
+
+{# Does the flat amount of the step count at this running quantity? graduated: in every
+   step entered; volume: in the step of the line's final quantity, from the first slice
+   on; stairstep: in the step that holds the quantity alone. #}
+{% macro is_step_reached(quantity) -%}
+    (
+        case price_model
+            when 'volume' then holds_line_quantity
+            when 'stairstep' then {{ is_in_tier(quantity) }}
+            else tier_start = 0 or {{ quantity }} > tier_start
+        end
     )
 {%- endmacro %}
 

@@ -32,6 +32,10 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_each_mistake_gives_one_message(workspace: Workspace, mistake: Mistake) -> None:
+    if mistake.first:
+        file, old, new = mistake.first
+        earlier = workspace.catalog / f"{file}.csv"
+        earlier.write_text(earlier.read_text().replace(old, new, 1))
     path = workspace.catalog / f"{mistake.file}.csv"
     if mistake.old is None:
         path.write_text(mistake.new)

@@ -1,6 +1,6 @@
 {#
-  Which prices made a usage line: one row per rate window and price step, with the exact
-  amount and its share of the line's minor units by largest remainder.
+  Which prices made a usage line: one row per rate window and price step (two where the
+  step has a flat amount), with the exact amount and its share of the line's minor units by largest remainder.
 #}
 with
 
@@ -52,7 +52,8 @@ ranked as (
                 ) - floored.floor_minor desc,
                 floored.rate_starting_at asc,
                 floored.rate_id asc,
-                floored.tier_start asc
+                floored.tier_start asc,
+                floored.charge desc
         ) as remainder_rank
     from floored
     inner join lines
@@ -64,13 +65,16 @@ final as (
 
     select
         {{ hash_id('sub', [
-            'line_id', 'rate_id', decimal_text('tier_start'),
+            'line_id', 'rate_id', decimal_text('tier_start')
+            ~ " || case when charge = 'flat' then '/flat' else '' end",
         ]) }} as sub_line_id,
         line_id,
         invoice_id,
         cast(
             row_number() over (
-                partition by line_id order by rate_starting_at, rate_id, tier_start
+                partition by line_id
+                order by
+                    rate_starting_at asc, rate_id asc, tier_start asc, charge desc
             ) as bigint
         ) as sub_line_number,
         rate_id,

@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{# The rate windows and price steps that made a usage line, with their exact amounts. #}
+{# The rate windows and price steps that made a usage line, with their exact amounts. A
+   flat amount of a step is a row of its own: quantity 0 and no unit price. #}
 with
 
 rated_tiers as (
@@ -26,6 +27,7 @@ final as (
         applied_rates.currency,
         applied_rates.rate_starting_at,
         applied_rates.rate_ending_before,
+        rated_tiers.charge,
         rated_tiers.tier_start,
         rated_tiers.tier_end,
         rated_tiers.unit_price,
@@ -37,7 +39,9 @@ final as (
             rated_tiers.period_id = applied_rates.period_id
             and rated_tiers.line_id = applied_rates.line_id
             and rated_tiers.rate_id = applied_rates.rate_id
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    -- A stair that usage has climbed past charged and gave back the same.
+    having rated_tiers.charge = 'unit' or sum(rated_tiers.amount) <> 0
 
 )
 

@@ -59,6 +59,14 @@ final as (
         {{ to_quantity(to_quantity(running('quantity')) ~ ' - quantity') }}
             as quantity_before,
         {{ to_quantity(running('quantity')) }} as quantity_after,
+        {{ to_quantity(
+            'sum(quantity) over (partition by period_id, line_id)'
+        ) }} as line_quantity,
+        cast(
+            row_number() over (
+                partition by period_id, line_id order by slice_start, slice_id
+            ) as bigint
+        ) as slice_number,
         slice_start,
         slice_end
     from placed
