@@ -79,6 +79,7 @@ def killed_after(workspace: Workspace, ready: Path, seconds: float) -> None:
     child.wait()
 
 
+@pytest.mark.soak
 def test_kill_9_at_random_moments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
