@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from catalog_mistakes import CONTRACT, MISTAKES, RATE, Mistake
+from price_mistakes import PRICE_MISTAKES
 from staging_helpers import starter, tree_digest
 
 from orchestration.catalog import (
@@ -30,7 +31,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return starter(tmp_path / "company")
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize(
+    "mistake", [*MISTAKES, *PRICE_MISTAKES], ids=lambda mistake: mistake.name
+)
 def test_each_mistake_gives_one_message(workspace: Workspace, mistake: Mistake) -> None:
     if mistake.first:
         file, old, new = mistake.first
