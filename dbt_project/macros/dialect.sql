@@ -163,6 +163,22 @@
     xxhash64({{ expression }})
 {%- endmacro %}
 
+{# Text of a UTC instant, in any of the forms that the price book allows, as a timestamp. #}
+{% macro to_instant(text) -%}
+    {{ return(adapter.dispatch('to_instant', 'meterhouse')(text)) }}
+{%- endmacro %}
+{% macro default__to_instant(text) -%}
+    cast({{ text }} as timestamp)
+{%- endmacro %}
+{# An instant without seconds would be NULL there. #}
+{% macro spark__to_instant(text) -%}
+    cast(
+        regexp_replace(
+            regexp_replace({{ text }}, '(Z|[+]00:00)$', ''), '([T ][0-9]{2}:[0-9]{2})$', '$1:00'
+        ) as timestamp
+    )
+{%- endmacro %}
+
 {% macro epoch_micros(instant) -%}
     {{ return(adapter.dispatch('epoch_micros', 'meterhouse')(instant)) }}
 {%- endmacro %}

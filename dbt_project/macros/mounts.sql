@@ -31,7 +31,11 @@
     {%- for column in source.columns.values() %}
         {%- set type = sql_type(column.data_type) %}
         {%- if column.name in present %}
+        {%- if type == 'timestamp' %}
+        {{ to_instant(blank_to_null(column.name, type)) }} as {{ column.name }}
+        {%- else %}
         cast({{ blank_to_null(column.name, type) }} as {{ type }}) as {{ column.name }}
+        {%- endif %}
         {%- else %}
         cast(null as {{ type }}) as {{ column.name }}
         {%- endif %}

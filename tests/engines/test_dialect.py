@@ -221,6 +221,29 @@ def test_literals(folder: Path, tmp_path: Path) -> None:
     assert list(found[0].values())[1:] == texts
 
 
+def test_instants_in_every_form_of_the_price_book(folder: Path, tmp_path: Path) -> None:
+    """A form that an engine does not read is NULL, and a contract without a start."""
+    at_five = ("T05:00Z", " 05:00", "T05:00+00:00", "T05:00:00Z", " 05:00:00.000000")
+    texts = [f"2026-10-01{form}" for form in at_five]
+    path = write(tmp_path, [nasty_row(0)])
+    found = assert_equal_on_both(
+        folder,
+        path,
+        {
+            **{
+                f"t{n}": f"to_instant(text_literal(var('texts')[{n}]))"
+                for n in range(len(texts))
+            },
+            "day": "to_instant(\"'2026-10-01'\")",
+            "none": "to_instant('cast(null as string)')",
+        },
+        texts=texts,
+    )
+    _, *instants, day, none = found[0].values()
+    assert instants == [datetime(2026, 10, 1, 5)] * len(texts)
+    assert (day, none) == (datetime(2026, 10, 1), None)
+
+
 def test_thousands_of_products_are_exact(folder: Path, tmp_path: Path) -> None:
     """Both engines and Python's Decimal: quantity x price at 12 places, and its minor
     units, each rounded half away from zero once."""
