@@ -22,15 +22,6 @@
     {{ return(rows) }}
 {%- endmacro %}
 
-{# A column of the `rates` contract that a model of the workspace may leave out. #}
-{% macro optional_column(relation, column, type) -%}
-    {%- set found = [column] -%}
-    {%- if execute and relation.schema != 'catalog' -%}
-        {%- set found = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
-    {%- endif -%}
-    {%- if column in found %}{{ column }}{% else %}cast(null as {{ type }}){% endif -%}
-{%- endmacro %}
-
 {# Columns property_* that the lake holds. #}
 {% macro event_properties() -%}
     {% set found = [] %}

@@ -1,3 +1,12 @@
+{# A column of the `rates` contract that a model of the workspace may leave out. #}
+{% macro optional_column(relation, column, type) -%}
+    {%- set found = [column] -%}
+    {%- if execute and relation.schema != 'catalog' -%}
+        {%- set found = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {%- endif -%}
+    {%- if column in found %}{{ column }}{% else %}cast(null as {{ type }}){% endif -%}
+{%- endmacro %}
+
 {# Share of a running quantity that a price step charges: what lies in (step start, step
    end], lower bound exclusive, upper inclusive, the first step also what is below zero;
    for volume-like models all of it, in the step that holds the line's final quantity. #}
