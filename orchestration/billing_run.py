@@ -372,21 +372,27 @@ def decide_on_invoice(
     it in its next run.
 
     Raises:
-        RunRefused: there is no such invoice.
+        RunRefused: there is no such invoice, or it can't be held any more.
     """
     warehouse = Warehouse(workspace)
     quoted = invoice.replace("'", "''")
     found = warehouse.rows_or_none(
         "select invoices.invoice_id, invoices.status, "
-        "coalesce(requests.is_held, false) as is_held "
+        "coalesce(requests.is_held, false) as is_held, "
+        "coalesce(journal.state = 'published', false) as is_sent "
         "from invoicing.invoices as invoices "
         "left join publishing.stripe_invoice_requests as requests "
         "on invoices.invoice_id = requests.invoice_id "
+        "left join ops.publish_journal as journal "
+        "on requests.invoice_id = journal.invoice_id "
+        "and requests.stripe_account = journal.account "
         f"where '{quoted}' in (invoices.invoice_id, invoices.invoice_number)"
     )
     if not found:
         raise RunRefused(f"no invoice {invoice} in invoicing.invoices")
     invoice_id = str(found[0]["invoice_id"])
+    if kind == "hold" and found[0]["is_sent"]:
+        raise RunRefused(f"invoice {invoice_id} is sent already: void it in Stripe")
     built = warehouse.rows("select as_of from ops.build")[0]["as_of"]
     operations = Operations.open(workspace)
     try:

@@ -99,6 +99,8 @@ def test_close_publish_and_reconcile_one_by_one(started: Path, tmp_path: Path) -
     assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
     assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
     assert external_status(folder, invoice_id) == "PAID"
+    too_late = meterhouse("hold", invoice_id, *decided)
+    assert too_late.returncode == 1 and "sent already" in too_late.stderr
     reconciled = meterhouse("reconcile", "-w", str(folder), "--as-of", later)
     assert reconciled.returncode == 0
 
