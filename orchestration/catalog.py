@@ -12,10 +12,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import duckdb
 import pyarrow as pa
@@ -290,6 +291,14 @@ def _exact(precision: int, scale: int) -> str:
     return rf"-?0*[0-9]{{1,{precision - scale}}}(\.[0-9]{{1,{scale}}}0*)?"
 
 
+@cache
+def _is_hourly(zone: str) -> bool:
+    """Do the zone's days begin on the hour in UTC, in winter and in summer?"""
+    dates = (datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
+    offsets = [date.utcoffset() for date in dates]
+    return all(not (offset or timedelta()) % timedelta(hours=1) for offset in offsets)
+
+
 def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
     """What kinds of values are checked against: currencies and time zones."""
     con.execute("create table known_currencies (code varchar)")
@@ -298,9 +307,10 @@ def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
             "insert into known_currencies select currency from "
             f"read_csv({sql.text(str(CURRENCIES))}, header = true, all_varchar = true)"
         )
-    zones = pa.table({"code": sorted(available_timezones())})
+    names = sorted(available_timezones())
+    zones = pa.table({"code": names, "is_hourly": [_is_hourly(n) for n in names]})
     con.register("zones", zones)
-    con.execute("create table known_time_zones as select code from zones")
+    con.execute("create table known_time_zones as select code, is_hourly from zones")
     con.unregister("zones")
 
 
@@ -396,6 +406,8 @@ def _check_type(find: Any, column: Column, tidy: str, name: str, typed: str) -> 
         )
     if (minimum := column.meta.get("minimum")) is not None:
         find(f"{typed} < {minimum}", "'{0}' is too small", f"At least {minimum}.")
+    if (maximum := column.meta.get("maximum")) is not None:
+        find(f"{typed} > {maximum}", "'{0}' is too large", f"At most {maximum}.")
     if (above := column.meta.get("above")) is not None:
         find(f"{typed} <= {above}", "'{0}' is too small", f"More than {above}.")
 
@@ -474,7 +486,10 @@ def _check_kind(find: Any, column: Column, tidy: str, name: str) -> None:
 
 def _check_key(findings: Findings, table: CatalogTable) -> None:
     names = ", ".join(sql.name(column) for column in table.key)
-    filled = " and ".join(f"{sql.name(column)} is not null" for column in table.key)
+    required = {column.name for column in table.columns if column.required}
+    filled = " and ".join(
+        f"{sql.name(column)} is not null" for column in table.key if column in required
+    )
     findings.rows(
         table.file,
         ", ".join(table.key),

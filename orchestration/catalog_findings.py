@@ -11,6 +11,8 @@ from orchestration.landing import sql
 from orchestration.workspace import Problem
 
 LISTED = 20
+# What a blank end means, in comparisons.
+FOREVER = "timestamp '9999-12-31'"
 # Below this similarity (Jaro-Winkler) a suggestion would only confuse.
 ALIKE = 0.8
 

@@ -6,9 +6,8 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 
 from __future__ import annotations
 
-from orchestration.catalog_findings import Findings
-
-_FOREVER = "timestamp '9999-12-31'"
+from orchestration import catalog_price_rules
+from orchestration.catalog_findings import FOREVER, Findings
 
 
 def check(findings: Findings) -> None:
@@ -18,14 +17,13 @@ def check(findings: Findings) -> None:
     _profiles(findings)
     _metrics(findings)
     _products(findings)
-    _rates(findings)
-    _tiers(findings)
+    catalog_price_rules.check(findings)
     _contracts(findings)
     _grants(findings)
 
 
 def _windows(findings: Findings) -> None:
-    for table in ("rates", "contracts", "commits", "credits"):
+    for table in ("rates", "contracts", "overrides", "commits", "credits"):
         findings.rows(
             f"catalog/{table}.csv",
             "ending_before",
@@ -194,227 +192,19 @@ def _products(findings: Findings) -> None:
         "has {2}",
         "Add {3} to group_keys of the metric.",
     )
-
-
-# A rate's group values in a fixed order, so that a=1|b=2 equals b=2|a=1.
-_SORTED = (
-    "array_to_string(list_sort(string_split("
-    "coalesce(pricing_group_values, ''), '|')), '|')"
-)
-
-
-_ONE_PRICE = "'flat', 'package'"
-_TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
-_PACKAGED = "'package', 'tiered_package'"
-_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
-
-
-def _rates(findings: Findings) -> None:
-    file = "catalog/rates.csv"
-    findings.rows(
-        file,
-        "starting_at",
-        f"""
-        with windows as (
-            select line, rate_id, rate_card_id, product_id, starting_at_,
-                {_SORTED} as group_values,
-                coalesce(ending_before_, {_FOREVER}) as ends
-            from rates
-            where starting_at_ is not null
-                and (ending_before is null or ending_before_ > starting_at_)
-        ),
-        earlier as (
-            select *,
-                max(ends) over earlier_ones as latest_end,
-                max_by(rate_id, ends) over earlier_ones as other
-            from windows
-            window earlier_ones as (
-                partition by rate_card_id, product_id, group_values
-                order by starting_at_, line
-                rows between unbounded preceding and 1 preceding
-            )
+    for field, other in (
+        ("quantity_conversion", "conversion_factor"),
+        ("conversion_factor", "quantity_conversion"),
+        ("rounding_places", "quantity_rounding"),
+    ):
+        findings.rows(
+            "catalog/products.csv",
+            other,
+            f"select line, {field} from products "
+            f"where {field} is not null and {other} is null",
+            f"{field} '{{0}}' is given without {other}",
+            f"Fill in {other}, or leave {field} blank.",
         )
-        select line, rate_id, other, product_id from earlier
-        where latest_end > starting_at_
-        """,
-        "the window of rate '{0}' overlaps that of rate '{1}' for product '{2}'",
-        "End the earlier rate (ending_before) where the later one starts.",
-    )
-    findings.rows(
-        file,
-        "unit_price",
-        "select line, price_model, rate_id from rates "
-        f"where price_model in ({_ONE_PRICE}) and unit_price is null",
-        "the {0} rate '{1}' has no price",
-        "Fill in unit_price.",
-    )
-    findings.rows(
-        file,
-        "unit_price",
-        "select line, price_model, rate_id from rates "
-        f"where price_model in ({_TIERED}) and unit_price is not null",
-        "the {0} rate '{1}' has a price of its own",
-        "Leave unit_price blank: its prices are in rate_tiers.csv.",
-    )
-    findings.rows(
-        file,
-        "price_model",
-        "select line, price_model, rate_id from rates "
-        f"where price_model in ({_TIERED}) and rate_id not in "
-        " (select rate_id from rate_tiers where rate_id is not null)",
-        "the {0} rate '{1}' has no tiers",
-        "Add them to catalog/rate_tiers.csv.",
-    )
-    findings.rows(
-        file,
-        "package_size",
-        "select line, price_model, rate_id from rates "
-        f"where price_model in ({_PACKAGED}) and package_size is null",
-        "the {0} rate '{1}' does not say how many units a package holds",
-        "Fill in package_size.",
-    )
-    findings.rows(
-        file,
-        "package_size",
-        "select line, price_model, rate_id from rates "
-        f"where price_model in ({_UNPACKAGED}) "
-        "and coalesce(package_size, package_rounding) is not null",
-        "the {0} rate '{1}' is not sold in packages",
-        "Leave package_size and package_rounding blank, or make it a package.",
-    )
-    findings.rows(
-        file,
-        "pricing_group_values",
-        """
-        with named as (
-            select r.line, r.product_id,
-                list_sort(list_transform(
-                    list_filter(
-                        string_split(coalesce(r.pricing_group_values, ''), '|'),
-                        lambda item: item <> ''
-                    ),
-                    lambda item: split_part(item, '=', 1)
-                )) as given,
-                list_sort(list_distinct(list_filter(
-                    string_split(coalesce(p.pricing_group_keys, ''), '|'),
-                    lambda item: item <> ''
-                ))) as needed
-            from rates as r join products as p on r.product_id = p.product_id
-        )
-        select line, coalesce(nullif(array_to_string(given, ', '), ''), 'nothing'),
-            product_id,
-            coalesce(nullif(array_to_string(needed, ', '), ''), 'no key at all')
-        from named where given <> needed
-        """,
-        "the rate names {0}, but product '{1}' is priced by {2}",
-        "Name a value for each pricing key of the product and for no other.",
-    )
-
-
-def _tiers(findings: Findings) -> None:
-    file = "catalog/rate_tiers.csv"
-    ordered = """
-        with ordered as (
-            select *,
-                row_number() over one_rate as position,
-                lag(tier_end_) over one_rate as before,
-                lag(line) over one_rate as line_before
-            from rate_tiers
-            where tier_start_ is not null
-                and (tier_end is null or tier_end_ is not null)
-            window one_rate as (partition by rate_id order by tier_start_, line)
-        )
-        select line, rate_id, tier_start, line_before, before from ordered where
-    """
-    findings.rows(
-        file,
-        "rate_id",
-        "select t.line, r.price_model, t.rate_id from rate_tiers as t join rates as r "
-        f"on t.rate_id = r.rate_id where r.price_model in ({_ONE_PRICE})",
-        "the {0} rate '{1}' can't have tiers",
-        "Make the rate graduated, or remove the tier.",
-    )
-    findings.rows(
-        file,
-        "unit_price",
-        "select line, rate_id, tier_start from rate_tiers "
-        "where unit_price is null and flat_amount is null",
-        "the tier of rate '{0}' from {1} has no price",
-        "Fill in unit_price, flat_amount or both.",
-    )
-    findings.rows(
-        file,
-        "unit_price",
-        "select t.line, t.rate_id from rate_tiers as t "
-        "join rates as r on t.rate_id = r.rate_id "
-        "where r.price_model = 'stairstep' "
-        "and (t.flat_amount is null or t.unit_price_ <> 0)",
-        "the stairstep rate '{0}' charges one amount for each tier, not for each unit",
-        "Fill in flat_amount and leave unit_price blank, or make the rate volume.",
-    )
-    findings.rows(
-        file,
-        "flat_amount",
-        """
-        with stairs as (
-            select t.line, t.rate_id, t.flat_amount, t.flat_amount_,
-                lag(t.flat_amount_) over one_rate as before,
-                lag(t.line) over one_rate as line_before
-            from rate_tiers as t join rates as r on t.rate_id = r.rate_id
-            where r.price_model = 'stairstep'
-            window one_rate as (partition by t.rate_id order by t.tier_start_, t.line)
-        )
-        select line, flat_amount, rate_id, line_before from stairs
-        where flat_amount_ < before
-        """,
-        "the amount {0} of the stairstep rate '{1}' is below that of the tier in row "
-        "{2}",
-        "More usage never costs less: let the amounts rise.",
-    )
-    findings.rows(
-        file,
-        "tier_start",
-        """
-        select t.line, t.tier_start, r.package_size, t.rate_id
-        from rate_tiers as t join rates as r on t.rate_id = r.rate_id
-        where r.price_model = 'tiered_package' and (
-            t.tier_start_ <> trunc(t.tier_start_)
-            or cast(trunc(t.tier_start_) as hugeint)
-            % cast(r.package_size_ as hugeint) <> 0
-        )
-        """,
-        "the start {0} is no multiple of the package size {1} of rate '{2}'",
-        "Let tiers of packages begin and end with whole packages.",
-    )
-    findings.rows(
-        file,
-        "tier_end",
-        "select line, tier_end, tier_start from rate_tiers "
-        "where tier_end_ <= tier_start_",
-        "the tier ends at {0}, not after its start {1}",
-        "A tier holds for quantities above tier_start up to tier_end.",
-    )
-    findings.rows(
-        file,
-        "tier_start",
-        f"{ordered} position = 1 and tier_start_ <> 0",
-        "the first tier of rate '{0}' starts at {1}",
-        "The first tier starts at 0.",
-    )
-    findings.rows(
-        file,
-        "tier_start",
-        f"{ordered} position > 1 and (before is null or tier_start_ < before)",
-        "the tier of rate '{0}' from {1} overlaps the tier in row {2}",
-        "Start each tier where the one before it ends.",
-    )
-    findings.rows(
-        file,
-        "tier_start",
-        f"{ordered} tier_start_ > before",
-        "rate '{0}' has no price between the tier in row {2} and {1}",
-        "Start each tier where the one before it ends.",
-    )
 
 
 def _contracts(findings: Findings) -> None:
@@ -426,14 +216,14 @@ def _contracts(findings: Findings) -> None:
         f"""
         with running as (
             select line, contract_id, customer_id, rate_card_id, starting_at_ as starts,
-                coalesce(ending_before_, {_FOREVER}) as ends
+                coalesce(ending_before_, {FOREVER}) as ends
             from contracts
             where starting_at_ is not null
                 and (ending_before is null or ending_before_ > starting_at_)
         ),
         priced as (
             select rate_card_id, product_id, min(starting_at_) as starts,
-                max(coalesce(ending_before_, {_FOREVER})) as ends
+                max(coalesce(ending_before_, {FOREVER})) as ends
             from rates where coalesce(entitled_, true) group by all
         ),
         pairs as (

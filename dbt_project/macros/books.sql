@@ -7,18 +7,55 @@
     {% set tables = books_tables_at_first() %}
     {% for version, name, columns in books_columns_added() %}
         {% for table, added in columns.items() %}
-            {% do tables[table].extend(added) %}
+            {% do tables.setdefault(table, []).extend(added) %}
         {% endfor %}
     {% endfor %}
     {{ return(tables) }}
 {% endmacro %}
 
-{# Numbered, never edited once released: a later version appends its own entry. #}
+{# Numbered, never edited once released: a later version appends its own entry. A table
+   that is named first in a version is made by it. #}
 {% macro books_columns_added() %}
     {{ return([
         [2, 'prices of packages, flat amounts of tiers', {
             'frozen_rates': [['package_size', 'integer'], ['package_rounding', 'string']],
             'frozen_rate_tiers': [['flat_amount', amount_type()]],
+        }],
+        [3, 'versions of products, overrides, free units, scopes', {
+            'frozen_rates': [
+                ['quantity_factor', 'decimal(18, 6)'], ['free_units', quantity_type()],
+                ['free_units_scope', 'string'], ['free_units_reset', 'string'],
+                ['tier_scope', 'string'],
+            ],
+            'invoice_sub_lines': [['override_id', 'string'], ['charge', 'string']],
+            'rated_slices': [['override_id', 'string'], ['metered_quantity', quantity_type()]],
+            'frozen_products': [
+                ['catalog_hash', 'string'], ['product_id', 'string'],
+                ['product_name', 'string'], ['product_type', 'string'],
+                ['metric_id', 'string'], ['key_set', 'string'],
+                ['quantity_conversion', 'string'], ['conversion_factor', 'decimal(18, 6)'],
+                ['quantity_rounding', 'string'], ['rounding_places', 'integer'],
+                ['tags', 'string'], ['starting_at', 'timestamp'],
+                ['ending_before', 'timestamp'],
+            ],
+            'frozen_overrides': [
+                ['catalog_hash', 'string'], ['override_id', 'string'],
+                ['contract_id', 'string'], ['override_type', 'string'],
+                ['choice_rank', 'decimal(18, 12)'], ['is_entitled', 'boolean'],
+                ['added_at', 'timestamp'], ['starting_at', 'timestamp'],
+                ['ending_before', 'timestamp'],
+            ],
+            'frozen_override_specifiers': [
+                ['catalog_hash', 'string'], ['override_id', 'string'],
+                ['product_id', 'string'], ['product_tags', 'string'],
+                ['pricing_group_values', 'string'],
+                ['presentation_group_values', 'string'],
+            ],
+            'frozen_override_bands': [
+                ['catalog_hash', 'string'], ['override_id', 'string'],
+                ['band_start', quantity_type()], ['band_end', quantity_type()],
+                ['multiplier', 'decimal(18, 12)'],
+            ],
         }],
     ]) }}
 {% endmacro %}
@@ -105,25 +142,45 @@
     }) }}
 {% endmacro %}
 
+{# Names of a books table's columns, for a select. #}
+{% macro frozen_columns(table, hashed=true) -%}
+    {%- set names = [] -%}
+    {%- for column, type in books_tables()[table] if hashed or column != 'catalog_hash' -%}
+        {%- do names.append(column) -%}
+    {%- endfor -%}
+    {{ names | join(', ') }}
+{%- endmacro %}
+
+{% macro create_books_table(name, columns) -%}
+    {% set definition = ['close_id string'] %}
+    {% for column, type in columns %}
+        {% do definition.append(column ~ ' ' ~ type) %}
+    {% endfor %}
+    {{ return(
+        'create table if not exists books.' ~ name ~ ' (' ~ definition | join(', ') ~ ') '
+        ~ storage_clause()
+    ) }}
+{%- endmacro %}
+
 {% macro books_migrations() %}
     {% set created = [] %}
+    {% set made = [] %}
     {% for name, columns in books_tables_at_first().items() %}
-        {% set definition = ['close_id string'] %}
-        {% for column, type in columns %}
-            {% do definition.append(column ~ ' ' ~ type) %}
-        {% endfor %}
-        {% do created.append(
-            'create table if not exists books.' ~ name ~ ' (' ~ definition | join(', ') ~ ') '
-            ~ storage_clause()
-        ) %}
+        {% do created.append(create_books_table(name, columns)) %}
+        {% do made.append(name) %}
     {% endfor %}
     {% set migrations = [[1, 'create the books', created]] %}
     {% for version, name, tables in books_columns_added() %}
         {% set statements = [] %}
         {% for table, columns in tables.items() %}
-            {% for column, type in columns %}
-                {% do statements.append(add_column('books.' ~ table, column, type)) %}
-            {% endfor %}
+            {% if table in made %}
+                {% for column, type in columns %}
+                    {% do statements.append(add_column('books.' ~ table, column, type)) %}
+                {% endfor %}
+            {% else %}
+                {% do statements.append(create_books_table(table, columns)) %}
+                {% do made.append(table) %}
+            {% endif %}
         {% endfor %}
         {% do migrations.append([version, name, statements]) %}
     {% endfor %}

@@ -179,12 +179,19 @@
     )) %}
     {% if not frozen %}
         {% do statements.append(insert_books(
-            'frozen_rates', close_id, ref('stg_catalog__rates'), 'true', constant
+            'frozen_products', close_id, ref('stg_catalog__products'), 'true', constant
         )) %}
-        {% do statements.append(insert_books(
-            'frozen_rate_tiers', close_id, ref('price_book_tiers'),
-            "source_rows.price_book = 'current'", constant
-        )) %}
+        {% for table, model in {
+            'frozen_rates': ref('price_book_rates'),
+            'frozen_rate_tiers': ref('price_book_tiers'),
+            'frozen_overrides': ref('price_book_overrides'),
+            'frozen_override_specifiers': ref('price_book_override_specifiers'),
+            'frozen_override_bands': ref('price_book_override_bands'),
+        }.items() %}
+            {% do statements.append(insert_books(
+                table, close_id, model, "source_rows.price_book = 'current'", constant
+            )) %}
+        {% endfor %}
         {% do statements.append(insert_books(
             'frozen_customer_refs', close_id, ref('stg_catalog__customer_refs'), 'true', constant
         )) %}

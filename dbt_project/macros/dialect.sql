@@ -57,7 +57,8 @@
     chr(92)
 {%- endmacro %}
 
-{# `a=1|b=2` of a catalog cell as the canonical JSON object text, keys sorted. #}
+{# `a=1|b=2` of a catalog cell as the canonical JSON object text, keys sorted; a pair
+   `a=*` names any value and is left out. #}
 {% macro key_values_json(cell) -%}
     {{ return(adapter.dispatch('key_values_json', 'meterhouse')(cell)) }}
 {%- endmacro %}
@@ -68,7 +69,10 @@
             '{' || array_to_string(
                 list_sort(
                     list_transform(
-                        string_split({{ cell }}, '|'),
+                        list_filter(
+                            string_split({{ cell }}, '|'),
+                            lambda pair: not ends_with(pair, '=*')
+                        ),
                         lambda pair:
                             {{ json_quote(trim_text("split_part(pair, '=', 1)")) }} || ':'
                             || {{ json_quote(trim_text("substr(pair, strpos(pair, '=') + 1)")) }}
@@ -85,11 +89,60 @@
             '{' || array_join(
                 array_sort(
                     transform(
-                        split({{ cell }}, '[|]'),
+                        filter(
+                            split({{ cell }}, '[|]'),
+                            pair -> not endswith(pair, '=*')
+                        ),
                         pair ->
                             {{ json_quote(trim_text("split_part(pair, '=', 1)")) }} || ':'
                             || {{ json_quote(trim_text("substr(pair, instr(pair, '=') + 1)")) }}
                     )
+                ),
+                ','
+            ) || '}'
+    end
+{%- endmacro %}
+
+{# Keys of a JSON object, sorted, as `a|b`; '' when it has none. #}
+{% macro json_key_list(document) -%}
+    {{ return(adapter.dispatch('json_key_list', 'meterhouse')(document)) }}
+{%- endmacro %}
+{% macro default__json_key_list(document) -%}
+    array_to_string(list_sort(json_keys({{ document }})), '|')
+{%- endmacro %}
+{% macro spark__json_key_list(document) -%}
+    array_join(array_sort(json_object_keys({{ document }})), '|')
+{%- endmacro %}
+
+{# The canonical JSON object with the listed keys (`a|b`, sorted) of another one. #}
+{% macro json_subset(document, keys) -%}
+    {{ return(adapter.dispatch('json_subset', 'meterhouse')(document, keys)) }}
+{%- endmacro %}
+{% macro default__json_subset(document, keys) -%}
+    case
+        when {{ keys }} = '' then '{}'
+        else
+            '{' || array_to_string(
+                list_transform(
+                    string_split({{ keys }}, '|'),
+                    lambda key:
+                        {{ json_quote('key') }} || ':'
+                        || {{ json_quote("json_extract_string(" ~ document ~ ", '$.\"' || key || '\"')") }}
+                ),
+                ','
+            ) || '}'
+    end
+{%- endmacro %}
+{% macro spark__json_subset(document, keys) -%}
+    case
+        when {{ keys }} = '' then '{}'
+        else
+            '{' || array_join(
+                transform(
+                    split({{ keys }}, '[|]'),
+                    key ->
+                        {{ json_quote('key') }} || ':'
+                        || {{ json_quote("get_json_object(" ~ document ~ ", '$[\\'' || key || '\\']')") }}
                 ),
                 ','
             ) || '}'
@@ -105,6 +158,17 @@
 {%- endmacro %}
 {% macro spark__list_elements(cell) -%}
     explode(split({{ cell }}, '[|]'))
+{%- endmacro %}
+
+{# Does a `a|b|c` cell hold every element of another one? #}
+{% macro list_has_all(cell, wanted) -%}
+    {{ return(adapter.dispatch('list_has_all', 'meterhouse')(cell, wanted)) }}
+{%- endmacro %}
+{% macro default__list_has_all(cell, wanted) -%}
+    list_has_all(string_split(coalesce({{ cell }}, ''), '|'), string_split({{ wanted }}, '|'))
+{%- endmacro %}
+{% macro spark__list_has_all(cell, wanted) -%}
+    size(array_except(split({{ wanted }}, '[|]'), split(coalesce({{ cell }}, ''), '[|]'))) = 0
 {%- endmacro %}
 
 {% macro list_size(cell) -%}
@@ -128,6 +192,36 @@
 {%- endmacro %}
 {% macro spark__integer_divide(dividend, divisor) -%}
     ({{ dividend }} div {{ divisor }})
+{%- endmacro %}
+
+{# A type for integers of up to 38 digits. #}
+{% macro big_integer() -%}
+    {{ return(adapter.dispatch('big_integer', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__big_integer() -%}
+    hugeint
+{%- endmacro %}
+{% macro spark__big_integer() -%}
+    decimal(38, 0)
+{%- endmacro %}
+
+{# Quotient of two big integers that are not negative, the remainder dropped; columns,
+   because they stand here more than once. #}
+{% macro big_quotient(dividend, divisor) -%}
+    {{ return(adapter.dispatch('big_quotient', 'meterhouse')(dividend, divisor)) }}
+{%- endmacro %}
+{% macro default__big_quotient(dividend, divisor) -%}
+    ({{ dividend }} // {{ divisor }})
+{%- endmacro %}
+{# `div` has 64 bits only, and a decimal quotient is rounded at its last place: 0.9999999
+   may have become 1, which the product tells. #}
+{% macro spark__big_quotient(dividend, divisor) -%}
+    {%- set rounded = 'cast(floor(' ~ dividend ~ ' / ' ~ divisor ~ ') as decimal(38, 0))' -%}
+    case
+        when cast({{ rounded }} * {{ divisor }} as decimal(38, 0)) > {{ dividend }}
+            then cast({{ rounded }} - 1 as decimal(38, 0))
+        else {{ rounded }}
+    end
 {%- endmacro %}
 
 {# `order_by` holds no NULL: engines put them at different ends. #}
@@ -333,4 +427,15 @@
     {%- set sql = 'insert into ' ~ this.render() ~ ' values ' ~ rows | join(', ') -%}
     {%- do adapter.add_query(sql, abridge_sql_log=True) -%}
     {{ return(sql) }}
+{%- endmacro %}
+
+{# The calendar day of a UTC instant in an IANA time zone. #}
+{% macro local_date(instant, time_zone) -%}
+    {{ return(adapter.dispatch('local_date', 'meterhouse')(instant, time_zone)) }}
+{%- endmacro %}
+{% macro default__local_date(instant, time_zone) -%}
+    cast(timezone({{ time_zone }}, timezone('UTC', {{ instant }})) as date)
+{%- endmacro %}
+{% macro spark__local_date(instant, time_zone) -%}
+    cast(from_utc_timestamp({{ instant }}, {{ time_zone }}) as date)
 {%- endmacro %}

@@ -110,3 +110,103 @@
         ) as bigint
     )
 {%- endmacro %}
+
+{#
+  Quantities are converted and rounded as integers of 10^-12 units, so that nothing but
+  the stated rounding is lost. Up is away from zero, down towards it, half_up half away
+  from zero: what a negative usage takes back is what the same usage had brought.
+#}
+
+{% macro to_integer_units(quantity) -%}
+    cast(
+        cast({{ truncate_quantity(quantity) }} as {{ big_integer() }})
+        * cast(1000000000000 as {{ big_integer() }}) as {{ big_integer() }}
+    )
+    + cast(
+        cast(
+            {{ quantity }} - cast({{ truncate_quantity(quantity) }} as {{ quantity_type() }})
+            as decimal(24, 12)
+        ) * cast(1000000000000 as decimal(13, 0)) as bigint
+    )
+{%- endmacro %}
+
+{# `units`, `divisor` and `rounding` are columns; the divisor is above zero. #}
+{% macro divide_rounded(units, divisor, rounding) -%}
+    cast(
+        case when {{ units }} < 0 then -1 else 1 end
+        * (
+            {{ big_quotient('abs(' ~ units ~ ')', divisor) }}
+            + case
+                when
+                    {{ rounding }} = 'up'
+                    and {{ big_quotient('abs(' ~ units ~ ')', divisor) }} * {{ divisor }}
+                    < abs({{ units }})
+                    then 1
+                when
+                    {{ rounding }} = 'half_up'
+                    and (
+                        abs({{ units }})
+                        - {{ big_quotient('abs(' ~ units ~ ')', divisor) }} * {{ divisor }}
+                    ) * 2 >= {{ divisor }}
+                    then 1
+                else 0
+            end
+        ) as {{ big_integer() }}
+    )
+{%- endmacro %}
+
+{# `units` is a column. #}
+{% macro from_integer_units(units) -%}
+    {%- set scale = 'cast(1000000000000 as ' ~ big_integer() ~ ')' -%}
+    {%- set whole = big_quotient('abs(' ~ units ~ ')', scale) -%}
+    cast(
+        case when {{ units }} < 0 then -1 else 1 end
+        * (
+            cast({{ whole }} as {{ quantity_type() }})
+            + cast(
+                cast(abs({{ units }}) - {{ whole }} * {{ scale }} as decimal(13, 0))
+                * cast(0.000000000001 as decimal(13, 12)) as {{ quantity_type() }}
+            )
+        ) as {{ quantity_type() }}
+    )
+{%- endmacro %}
+
+{# A decimal(18, 6) as an exact fraction of integers, small where it is whole. #}
+{% macro decimal_numerator(number) -%}
+    cast(
+        case
+            when {{ number }} = {{ truncate_quantity(number) }} then {{ number }}
+            else cast({{ number }} as decimal(18, 6)) * cast(1000000 as decimal(7, 0))
+        end as bigint
+    )
+{%- endmacro %}
+{% macro decimal_denominator(number) -%}
+    case
+        when {{ number }} = {{ truncate_quantity(number) }} then cast(1 as bigint)
+        else cast(1000000 as bigint)
+    end
+{%- endmacro %}
+
+{# Integer units (10^-12) in one unit of a decimal place, 0 to 12. #}
+{% macro units_of_place(places) -%}
+    case {{ places }}
+        {% for place in range(13) -%}
+        when {{ place }} then cast({{ 10 ** (12 - place) }} as bigint)
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{# unit price x multiplier, half away from zero at 12 places. #}
+{% macro multiply_unit_price(unit_price, multiplier) -%}
+    cast(
+        round(
+            cast({{ unit_price }} as {{ unit_price_type() }})
+            * cast({{ multiplier }} as {{ unit_price_type() }}),
+            12
+        ) as {{ unit_price_type() }}
+    )
+{%- endmacro %}
+
+{% macro multiply_amount(amount, multiplier) -%}
+    {{ multiply_price(to_quantity(amount), 'cast(' ~ multiplier ~ ' as ' ~ unit_price_type() ~ ')') }}
+{%- endmacro %}

@@ -1,3 +1,49 @@
+{# What a price says besides its tiers: columns of rates, of overwrites and of the books. #}
+{% macro rate_terms() -%}
+    {{ return([
+        ['price_model', 'string'],
+        ['package_size', 'integer'],
+        ['package_rounding', 'string'],
+        ['quantity_factor', 'decimal(18, 6)'],
+        ['free_units', quantity_type()],
+        ['free_units_scope', 'string'],
+        ['free_units_reset', 'string'],
+        ['tier_scope', 'string'],
+    ]) }}
+{%- endmacro %}
+
+{# The terms as they stand in a relation, with what a blank cell means. #}
+{% macro select_rate_terms(relation) -%}
+    {%- set blank = {
+        'quantity_factor': 'cast(1 as decimal(18, 6))',
+        'free_units': to_quantity(0),
+        'free_units_scope': "'line'",
+        'free_units_reset': "'period'",
+        'tier_scope': "'line'",
+    } -%}
+    {%- for column, type in rate_terms() %}
+    {%- set given = optional_column(relation, column, type) %}
+    {%- if column == 'package_rounding' %}
+    case
+        when {{ optional_column(relation, 'package_size', 'integer') }} is not null
+            then coalesce({{ given }}, 'up')
+    end as package_rounding
+    {%- elif column in blank %}
+    coalesce({{ given }}, {{ blank[column] }}) as {{ column }}
+    {%- else %}
+    {{ given }}{% if given != column %} as {{ column }}{% endif %}
+    {%- endif %}
+    {%- if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Names of the terms, as columns of `alias`. #}
+{% macro rate_term_names(alias='') -%}
+    {%- for column, type in rate_terms() %}
+    {{ alias }}{{ column }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
 {# A column of the `rates` contract that a model of the workspace may leave out. #}
 {% macro optional_column(relation, column, type) -%}
     {%- set found = [column] -%}
@@ -61,4 +107,124 @@
         order by {{ alias }}slice_start, {{ alias }}slice_id
         rows between unbounded preceding and current row
     )
+{%- endmacro %}
+
+{# The same in another scope of the period than the line. #}
+{% macro running_in(scope, expression) -%}
+    sum({{ expression }}) over (
+        partition by period_id, {{ scope }}
+        order by {{ slice_order() }}
+        rows between unbounded preceding and current row
+    )
+{%- endmacro %}
+
+{# Of slices that start together the group values decide, then the id. #}
+{% macro slice_order() -%}
+    slice_start, pricing_group_values, presentation_group_values, slice_id
+{%- endmacro %}
+
+{# What of a running quantity the free units cover. #}
+{% macro free_part(quantity) -%}
+    greatest(least({{ quantity }}, free_units), 0)
+{%- endmacro %}
+
+{# One price for every unit or package, without tiers? #}
+{% macro has_one_price(alias='') -%}
+    {{ alias }}price_model in ('flat', 'package')
+{%- endmacro %}
+
+{# The last step has no end, whatever the catalog says. #}
+{% macro step_end(step_start, end, owner) -%}
+    case
+        when {{ step_start }} < max({{ step_start }}) over (partition by {{ owner }})
+            then {{ to_quantity(end) }}
+    end
+{%- endmacro %}
+
+{# Earlier than any price: what has no start starts here. #}
+{% macro beginning() -%}
+    timestamp '1970-01-01 00:00:00'
+{%- endmacro %}
+
+{% macro is_in_window(instant, window) -%}
+    {{ instant }} >= {{ window }}.starting_at
+    and (
+        {{ window }}.ending_before is null
+        or {{ instant }} < {{ window }}.ending_before
+    )
+{%- endmacro %}
+
+{# The version of a product that holds when the period ends, which names the line. #}
+{% macro is_last_version(period_end, products) -%}
+    {{ period_end }} > {{ products }}.starting_at
+    and (
+        {{ products }}.ending_before is null
+        or {{ period_end }} <= {{ products }}.ending_before
+    )
+{%- endmacro %}
+
+{# The earlier of two ends, where NULL is no end. #}
+{% macro earlier_end(one, other) -%}
+    case
+        when {{ one }} is null then {{ other }}
+        when {{ other }} is null then {{ one }}
+        else least({{ one }}, {{ other }})
+    end
+{%- endmacro %}
+
+{% macro rate_keys() -%}
+    {{ return(['price_book', 'rate_card_id', 'product_id', 'pricing_group_values']) }}
+{%- endmacro %}
+
+{% macro override_keys() -%}
+    {{ return([
+        'price_book', 'contract_id', 'product_id', 'pricing_group_values',
+        'presentation_group_values',
+    ]) }}
+{%- endmacro %}
+
+{% macro prefixed(columns, prefix='') -%}
+    {%- for column in columns -%}
+        {{ prefix }}{{ column }}{% if not loop.last %}, {% endif %}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Time from its beginning, cut wherever a candidate starts or ends: one row a key and
+   window, without gaps. #}
+{% macro windows_of(candidates, keys) -%}
+    select
+        {{ prefixed(keys) }},
+        bound as starting_at,
+        lead(bound) over (partition by {{ prefixed(keys) }} order by bound)
+            as ending_before
+    from (
+        select
+            {{ prefixed(keys) }},
+            {{ beginning() }} as bound
+        from {{ candidates }}
+        union
+        select
+            {{ prefixed(keys) }},
+            starting_at as bound
+        from {{ candidates }}
+        where starting_at is not null
+        union
+        select
+            {{ prefixed(keys) }},
+            ending_before as bound
+        from {{ candidates }}
+        where ending_before is not null
+    ) as bounds
+{%- endmacro %}
+
+{# The price of a rate window and an override window: an overwrite's own, or the card's. #}
+{% macro chosen_rate(rate_windows, override_windows) -%}
+    case
+        when {{ override_windows }}.override_type = 'overwrite'
+            then {{ override_windows }}.override_id
+        else {{ rate_windows }}.rate_id
+    end as rate_id,
+    {{ override_windows }}.override_id,
+    coalesce({{ override_windows }}.is_entitled, {{ rate_windows }}.is_entitled)
+        as is_entitled
 {%- endmacro %}

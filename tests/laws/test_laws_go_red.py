@@ -295,6 +295,11 @@ STATEMENTS = [
         f" ('usd-other' as rate_id) from rating.period_usage where {_NOVEMBER}",
     ),
     Case(
+        "two rates name equally many values",
+        {"check_one_rate_per_usage_hour"},
+        "update rating.rate_windows set equal_matches = 2 where rate_id = 'usd-storage'",
+    ),
+    Case(
         "two contracts bill one hour",
         {"check_one_contract_per_usage_hour"},
         "insert into rating.period_usage by name select * replace ('per_other' as"

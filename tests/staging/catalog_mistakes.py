@@ -377,15 +377,6 @@ MISTAKES = [
         "can't have tiers",
     ),
     Mistake(
-        "rate_names_too_little",
-        "rates",
-        "model=small",
-        "",
-        2,
-        "pricing_group_values",
-        "names nothing, but product 'tokens' is priced by model",
-    ),
-    Mistake(
         "rate_names_too_much",
         "rates",
         "model=small",

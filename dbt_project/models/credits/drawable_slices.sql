@@ -87,7 +87,9 @@ final as (
     inner join periods
         on rated_usage.period_id = periods.period_id
     inner join products
-        on rated_usage.product_id = products.product_id
+        on
+            rated_usage.product_id = products.product_id
+            and {{ is_last_version('periods.period_end', 'products') }}
     inner join line_prices
         on rated_usage.line_id = line_prices.line_id
     inner join line_starts

@@ -84,7 +84,9 @@ final as (
     inner join periods
         on lines.invoice_id = periods.invoice_id
     inner join products
-        on lines.product_id = products.product_id
+        on
+            lines.product_id = products.product_id
+            and {{ is_last_version('periods.period_end', 'products') }}
     left join grants
         on lines.segment_id = grants.segment_id
 

@@ -52,6 +52,7 @@ ranked as (
                 ) - floored.floor_minor desc,
                 floored.rate_starting_at asc,
                 floored.rate_id asc,
+                coalesce(floored.override_id, '') asc,
                 floored.tier_start asc,
                 floored.charge desc
         ) as remainder_rank
@@ -66,7 +67,8 @@ final as (
     select
         {{ hash_id('sub', [
             'line_id', 'rate_id', decimal_text('tier_start')
-            ~ " || case when charge = 'flat' then '/flat' else '' end",
+            ~ " || case when charge = 'unit' then '' else '/' || charge end"
+            ~ " || coalesce('/' || override_id, '')",
         ]) }} as sub_line_id,
         line_id,
         invoice_id,
@@ -74,11 +76,14 @@ final as (
             row_number() over (
                 partition by line_id
                 order by
-                    rate_starting_at asc, rate_id asc, tier_start asc, charge desc
+                    rate_starting_at asc, rate_id asc,
+                    coalesce(override_id, '') asc, tier_start asc, charge desc
             ) as bigint
         ) as sub_line_number,
         rate_id,
+        override_id,
         price_model,
+        charge,
         tier_start,
         tier_end,
         quantity,

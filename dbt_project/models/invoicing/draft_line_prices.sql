@@ -23,6 +23,7 @@ final as (
         applied_rates.line_id,
         applied_rates.invoice_id,
         applied_rates.rate_id,
+        applied_rates.override_id,
         applied_rates.price_model,
         applied_rates.currency,
         applied_rates.rate_starting_at,
@@ -39,9 +40,11 @@ final as (
             rated_tiers.period_id = applied_rates.period_id
             and rated_tiers.line_id = applied_rates.line_id
             and rated_tiers.rate_id = applied_rates.rate_id
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+            and coalesce(rated_tiers.override_id, '')
+            = coalesce(applied_rates.override_id, '')
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
     -- A stair that usage has climbed past charged and gave back the same.
-    having rated_tiers.charge = 'unit' or sum(rated_tiers.amount) <> 0
+    having rated_tiers.charge in ('unit', 'free') or sum(rated_tiers.amount) <> 0
 
 )
 

@@ -1,4 +1,4 @@
-{# Which rate made which line: one row a line and rate. #}
+{# Which rate and override made which line: one row a line and price. #}
 with
 
 rated_usage as (
@@ -24,11 +24,13 @@ used as (
     select
         period_id,
         line_id,
+        product_id,
         rate_id,
+        override_id,
         {{ to_quantity('sum(quantity)') }} as quantity,
         {{ to_amount('sum(amount)') }} as amount
     from rated_usage
-    group by 1, 2, 3
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -38,11 +40,12 @@ final as (
         used.period_id,
         used.line_id,
         used.rate_id,
+        used.override_id,
         periods.invoice_id,
         periods.rating_basis,
         periods.price_book,
-        rates.rate_card_id,
-        rates.product_id,
+        periods.rate_card_id,
+        used.product_id,
         rates.price_model,
         rates.pricing_group_values,
         used.quantity,

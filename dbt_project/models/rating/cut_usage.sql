@@ -1,14 +1,26 @@
 {#
-  Entitled usage of each price, cut at days and rate boundaries; at hours only on a day
-  on which one of the customer's grants starts or ends off midnight, so that a slice lies
-  wholly inside or outside each access window.
+  Entitled usage of each price, cut at days and at the windows of its price; at hours
+  only where something starts or ends within a day: a grant of the customer, or free
+  units that are given by the customer's own day.
 #}
 with
 
 period_usage as (
 
     select * from {{ ref('period_usage') }}
-    where is_entitled
+    where
+        is_entitled
+        and rate_id is not null
+
+),
+
+daily_rates as (
+
+    select
+        price_book,
+        rate_id
+    from {{ ref('price_book_rates') }}
+    where free_units_reset = 'day'
 
 ),
 
@@ -49,19 +61,24 @@ stepped as (
     select
         period_usage.*,
         case
-            when hourly_days.usage_date is not null then period_usage.usage_hour
-            else cast(date_trunc('day', period_usage.usage_hour) as timestamp)
+            when hourly_days.usage_date is null and daily_rates.rate_id is null
+                then cast(date_trunc('day', period_usage.usage_hour) as timestamp)
+            else period_usage.usage_hour
         end as step_start,
-        {{ add_hours(
-            "case when hourly_days.usage_date is not null then period_usage.usage_hour"
-            ~ " else cast(date_trunc('day', period_usage.usage_hour) as timestamp) end",
-            "case when hourly_days.usage_date is not null then 1 else 24 end"
-        ) }} as step_end
+        case
+            when hourly_days.usage_date is null and daily_rates.rate_id is null
+                then 24
+            else 1
+        end as step_hours
     from period_usage
     left join hourly_days
         on
             period_usage.customer_id = hourly_days.customer_id
             and cast(period_usage.usage_hour as date) = hourly_days.usage_date
+    left join daily_rates
+        on
+            period_usage.price_book = daily_rates.price_book
+            and period_usage.rate_id = daily_rates.rate_id
 
 ),
 
@@ -69,17 +86,20 @@ final as (
 
     select
         period_id,
+        price_book,
         product_id,
+        product_starting_at,
         pricing_group_values,
         presentation_group_values,
         rate_id,
+        override_id,
         step_start,
-        step_end,
-        rate_starting_at,
-        rate_ending_before,
+        {{ add_hours('step_start', 'step_hours') }} as step_end,
+        price_starting_at,
+        price_ending_before,
         {{ to_quantity('sum(quantity)') }} as quantity
     from stepped
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    group by {{ range(1, 13) | join(', ') }}
 
 )
 

@@ -1,89 +1,75 @@
 {#
-  Usage of a period meets the product and rate that price it. A row without a rate, or with a rate that is not entitled, reaches no line:
-  `unbilled_usage` names the reason.
+  Usage of a period meets the product, rate and override that price it. A row without a
+  rate, or with one that is not entitled, reaches no line: `unbilled_usage` names the
+  reason.
 #}
 with
 
-periods as (
+product_usage as (
 
-    select * from {{ ref('billing_periods') }}
-
-),
-
-products as (
-
-    select * from {{ ref('stg_catalog__products') }}
+    select * from {{ ref('product_usage') }}
 
 ),
 
-rates as (
+rate_windows as (
 
-    select * from {{ ref('price_book_rates') }}
-
-),
-
-usage_by_period as (
-
-    select * from {{ ref('usage_by_period') }}
+    select * from {{ ref('rate_windows') }}
 
 ),
 
-card_products as (
+override_windows as (
 
-    select distinct
-        price_book,
-        rate_card_id,
-        product_id
-    from rates
+    select * from {{ ref('override_windows') }}
 
 ),
 
 final as (
 
     select
-        periods.period_id,
-        periods.invoice_id,
-        periods.contract_id,
-        periods.customer_id,
-        periods.rating_basis,
-        periods.price_book,
-        periods.currency,
-        products.product_id,
-        usage_by_period.metric_id,
-        usage_by_period.key_set,
-        usage_by_period.pricing_group_values,
-        usage_by_period.presentation_group_values,
-        rates.rate_id,
-        rates.price_model,
-        rates.is_entitled,
-        usage_by_period.quantity,
-        usage_by_period.usage_hour,
-        usage_by_period.usage_source,
-        rates.starting_at as rate_starting_at,
-        rates.ending_before as rate_ending_before
-    from usage_by_period
-    inner join periods
-        on usage_by_period.period_id = periods.period_id
-    inner join card_products
+        product_usage.period_id,
+        product_usage.invoice_id,
+        product_usage.contract_id,
+        product_usage.customer_id,
+        product_usage.rating_basis,
+        product_usage.price_book,
+        product_usage.currency,
+        product_usage.product_id,
+        product_usage.metric_id,
+        product_usage.key_set,
+        product_usage.pricing_group_values,
+        product_usage.presentation_group_values,
+        {{ chosen_rate('rate_windows', 'override_windows') }},
+        product_usage.quantity,
+        product_usage.usage_hour,
+        product_usage.usage_source,
+        product_usage.product_starting_at,
+        greatest(
+            product_usage.product_starting_at,
+            rate_windows.starting_at,
+            coalesce(override_windows.starting_at, rate_windows.starting_at)
+        ) as price_starting_at,
+        {{ earlier_end(
+            'product_usage.product_ending_before',
+            earlier_end('rate_windows.ending_before', 'override_windows.ending_before')
+        ) }} as price_ending_before
+    from product_usage
+    inner join rate_windows
         on
-            periods.price_book = card_products.price_book
-            and periods.rate_card_id = card_products.rate_card_id
-    inner join products
+            product_usage.price_book = rate_windows.price_book
+            and product_usage.rate_card_id = rate_windows.rate_card_id
+            and product_usage.product_id = rate_windows.product_id
+            and product_usage.pricing_group_values = rate_windows.pricing_group_values
+            and {{ is_in_window('product_usage.usage_hour', 'rate_windows') }}
+    left join override_windows
         on
-            card_products.product_id = products.product_id
-            and usage_by_period.metric_id = products.metric_id
-            and usage_by_period.key_set = products.key_set
-    left join rates
-        on
-            periods.price_book = rates.price_book
-            and periods.rate_card_id = rates.rate_card_id
-            and products.product_id = rates.product_id
-            and usage_by_period.pricing_group_values = rates.pricing_group_values
-            and usage_by_period.usage_hour >= rates.starting_at
-            and (
-                rates.ending_before is null
-                or usage_by_period.usage_hour < rates.ending_before
-            )
+            product_usage.price_book = override_windows.price_book
+            and product_usage.contract_id = override_windows.contract_id
+            and product_usage.product_id = override_windows.product_id
+            and product_usage.pricing_group_values
+            = override_windows.pricing_group_values
+            and product_usage.presentation_group_values
+            = override_windows.presentation_group_values
+            and {{ is_in_window('product_usage.usage_hour', 'override_windows') }}
 
 )
 

@@ -1,18 +1,43 @@
-{# Every price is a list of steps: a flat price is one step from zero without an end;
-   past the last sized step its price goes on. #}
+{# Every price is a list of steps: one price is one step from zero without an end; past
+   the last sized step its price goes on. #}
 {{ config(materialized='view') }}
 
 with
 
-current_rates as (
+rates as (
 
-    select * from {{ ref('stg_catalog__rates') }}
+    select
+        rate_id,
+        price_model,
+        unit_price
+    from {{ ref('stg_catalog__rates') }}
+    union all
+    select
+        override_id as rate_id,
+        price_model,
+        unit_price
+    from {{ ref('stg_catalog__overrides') }}
+    where override_type = 'overwrite'
 
 ),
 
-current_tiers as (
+tiers as (
 
-    select * from {{ ref('stg_catalog__rate_tiers') }}
+    select
+        rate_id,
+        tier_start,
+        tier_end,
+        unit_price,
+        flat_amount
+    from {{ ref('stg_catalog__rate_tiers') }}
+    union all
+    select
+        override_id as rate_id,
+        tier_start,
+        tier_end,
+        unit_price,
+        flat_amount
+    from {{ ref('stg_catalog__override_tiers') }}
 
 ),
 
@@ -38,26 +63,21 @@ final as (
         {{ to_quantity('null') }} as tier_end,
         unit_price,
         {{ to_amount(0) }} as flat_amount
-    from current_rates
-    where price_model in ('flat', 'package')
+    from rates
+    where {{ has_one_price() }}
     union all
     select
         'current' as price_book,
-        current_tiers.rate_id,
-        {{ to_quantity('current_tiers.tier_start') }} as tier_start,
-        case
-            when
-                current_tiers.tier_start < max(current_tiers.tier_start) over (
-                    partition by current_tiers.rate_id
-                )
-                then {{ to_quantity('current_tiers.tier_end') }}
-        end as tier_end,
-        current_tiers.unit_price,
-        current_tiers.flat_amount
-    from current_tiers
-    inner join current_rates
-        on current_tiers.rate_id = current_rates.rate_id
-    where current_rates.price_model not in ('flat', 'package')
+        tiers.rate_id,
+        {{ to_quantity('tiers.tier_start') }} as tier_start,
+        {{ step_end('tiers.tier_start', 'tiers.tier_end', 'tiers.rate_id') }}
+            as tier_end,
+        tiers.unit_price,
+        tiers.flat_amount
+    from tiers
+    inner join rates
+        on tiers.rate_id = rates.rate_id
+    where not {{ has_one_price('rates.') }}
     union all
     select
         catalog_hash as price_book,

@@ -23,17 +23,17 @@ shares as (
 
     select
         *,
-        {{ quantity_in_step('quantity_before', 'tier_start', 'tier_end') }}
+        {{ quantity_in_step('billable_before', 'tier_start', 'tier_end') }}
             as share_before,
-        {{ quantity_in_step('quantity_after', 'tier_start', 'tier_end') }}
+        {{ quantity_in_step('billable_after', 'tier_start', 'tier_end') }}
             as share_after,
         {{ quantity_in_step('priced_before', 'priced_start', 'priced_end') }}
             as priced_share_before,
         {{ quantity_in_step('priced_after', 'priced_start', 'priced_end') }}
             as priced_share_after,
-        slice_number > 1 and {{ is_step_reached('quantity_before') }}
+        slice_number > 1 and {{ is_step_reached('billable_before') }}
             as was_reached,
-        {{ is_step_reached('quantity_after') }} as is_reached
+        {{ is_step_reached('billable_after') }} as is_reached
     from steps
 
 ),
@@ -45,6 +45,7 @@ unit_charges as (
         line_id,
         period_id,
         rate_id,
+        override_id,
         'unit' as charge,
         tier_start,
         tier_end,
@@ -71,6 +72,7 @@ flat_charges as (
         line_id,
         period_id,
         rate_id,
+        override_id,
         'flat' as charge,
         tier_start,
         tier_end,
@@ -85,9 +87,32 @@ flat_charges as (
 
 ),
 
+free_charges as (
+
+    select
+        slice_id,
+        line_id,
+        period_id,
+        rate_id,
+        override_id,
+        'free' as charge,
+        tier_start,
+        cast(null as {{ quantity_type() }}) as tier_end,
+        cast(0 as {{ unit_price_type() }}) as unit_price,
+        free_quantity as quantity,
+        {{ to_amount(0) }} as amount
+    from shares
+    where
+        free_quantity <> 0
+        and tier_start = 0
+
+),
+
 final as (
 
     select * from unit_charges
+    union all
+    select * from free_charges
     union all
     select * from flat_charges
 

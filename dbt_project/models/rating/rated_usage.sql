@@ -27,7 +27,7 @@ slice_amounts as (
 
     select
         slice_id,
-        max(unit_price) as unit_price,
+        max(case when charge = 'unit' then unit_price end) as unit_price,
         {{ to_amount('sum(amount)') }} as amount
     from rated_tiers
     group by 1
@@ -61,6 +61,8 @@ final as (
         running.pricing_group_values,
         running.presentation_group_values,
         running.rate_id,
+        running.override_id,
+        running.metered_quantity,
         running.quantity,
         running.quantity_before,
         running.quantity_after,

@@ -1,20 +1,14 @@
 {{ config(materialized='view') }}
 
 {#
-  Every slice beside every price step of its rate. `priced` quantities are what prices
-  multiply: the quantity itself, or whole packages of it.
+  Every slice beside every step of its price. `priced` quantities are what prices
+  multiply: the billable quantity itself, or whole packages of it.
 #}
 with
 
 slices as (
 
-    select * from {{ ref('usage_slices') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('billing_periods') }}
+    select * from {{ ref('billable_slices') }}
 
 ),
 
@@ -24,9 +18,9 @@ rates as (
 
 ),
 
-tiers as (
+steps as (
 
-    select * from {{ ref('price_book_tiers') }}
+    select * from {{ ref('price_steps') }}
 
 ),
 
@@ -34,27 +28,24 @@ counted as (
 
     select
         slices.*,
-        rates.price_book,
         rates.price_model,
         rates.package_size,
         case
-            when rates.package_size is null then slices.quantity_before
+            when rates.package_size is null then slices.billable_before
             else {{ whole_packages(
-                'slices.quantity_before', 'rates.package_size', 'rates.package_rounding'
+                'slices.billable_before', 'rates.package_size', 'rates.package_rounding'
             ) }}
         end as priced_before,
         case
-            when rates.package_size is null then slices.quantity_after
+            when rates.package_size is null then slices.billable_after
             else {{ whole_packages(
-                'slices.quantity_after', 'rates.package_size', 'rates.package_rounding'
+                'slices.billable_after', 'rates.package_size', 'rates.package_rounding'
             ) }}
         end as priced_after
     from slices
-    inner join periods
-        on slices.period_id = periods.period_id
     inner join rates
         on
-            periods.price_book = rates.price_book
+            slices.price_book = rates.price_book
             and slices.rate_id = rates.rate_id
 
 ),
@@ -66,34 +57,37 @@ final as (
         counted.line_id,
         counted.period_id,
         counted.rate_id,
+        counted.override_id,
         counted.price_model,
         counted.slice_number,
-        tiers.tier_start,
-        tiers.tier_end,
-        tiers.unit_price,
-        tiers.flat_amount,
-        counted.quantity_before,
-        counted.quantity_after,
+        steps.tier_start,
+        steps.tier_end,
+        steps.unit_price,
+        steps.flat_amount,
+        counted.free_quantity,
+        counted.billable_before,
+        counted.billable_after,
         counted.priced_before,
         counted.priced_after,
         case
-            when counted.package_size is null then tiers.tier_start
+            when counted.package_size is null then steps.tier_start
             else {{ whole_packages(
-                'tiers.tier_start', 'counted.package_size', "'up'"
+                'steps.tier_start', 'counted.package_size', "'up'"
             ) }}
         end as priced_start,
         case
-            when counted.package_size is null then tiers.tier_end
+            when counted.package_size is null then steps.tier_end
             else {{ whole_packages(
-                'tiers.tier_end', 'counted.package_size', "'up'"
+                'steps.tier_end', 'counted.package_size', "'up'"
             ) }}
         end as priced_end,
-        {{ is_in_tier('counted.line_quantity') }} as holds_line_quantity
+        {{ is_in_tier('counted.billable_total') }} as holds_line_quantity
     from counted
-    inner join tiers
+    inner join steps
         on
-            counted.price_book = tiers.price_book
-            and counted.rate_id = tiers.rate_id
+            counted.price_book = steps.price_book
+            and counted.rate_id = steps.rate_id
+            and coalesce(counted.override_id, '') = coalesce(steps.override_id, '')
 
 )
 

@@ -1,47 +1,110 @@
 {#
-  The pieces that are priced one after the other: each lies in one rate window and in one
-  period, and knows the quantity before and after it on its line.
+  Metered quantities become billed ones: conversion, factor of the price, rounding. Both
+  ends of a slice are converted by the terms in force in it, and the slice is their
+  difference: only the running quantity of a line is ever rounded.
 #}
 with
 
-periods as (
+metered_slices as (
 
-    select * from {{ ref('billing_periods') }}
-
-),
-
-all_slices as (
-
-    select * from {{ ref('cut_usage') }}
-    union all
-    select * from {{ ref('unused_products') }}
+    select * from {{ ref('metered_slices') }}
 
 ),
 
-placed as (
+products as (
+
+    select * from {{ ref('price_book_products') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('price_book_rates') }}
+
+),
+
+termed as (
 
     select
-        {{ hash_id('sl', [
-            'all_slices.period_id', 'all_slices.product_id',
-            'all_slices.pricing_group_values', 'all_slices.presentation_group_values',
-            'all_slices.rate_id', 'cast(' ~ epoch_micros('all_slices.step_start') ~ ' as string)',
-        ]) }} as slice_id,
-        {{ hash_id('il', [
-            'periods.invoice_id', "'usage'", 'all_slices.product_id',
-            'all_slices.pricing_group_values', 'all_slices.presentation_group_values',
-        ]) }} as line_id,
-        all_slices.*,
-        greatest(
-            all_slices.step_start, all_slices.rate_starting_at, periods.period_start
-        ) as slice_start,
-        least(
-            all_slices.step_end,
-            coalesce(all_slices.rate_ending_before, all_slices.step_end),
-            periods.period_end
-        ) as slice_end
-    from all_slices
-    inner join periods
-        on all_slices.period_id = periods.period_id
+        metered_slices.*,
+        products.quantity_conversion is not null
+        or products.quantity_rounding is not null
+        or rates.quantity_factor <> 1 as is_converted,
+        products.quantity_rounding,
+        products.rounding_units,
+        cast(
+            products.conversion_numerator * rates.factor_numerator as {{ big_integer() }}
+        ) as numerator,
+        cast(
+            products.conversion_denominator
+            * rates.factor_denominator as {{ big_integer() }}
+        ) as denominator
+    from metered_slices
+    inner join products
+        on
+            metered_slices.price_book = products.price_book
+            and metered_slices.product_id = products.product_id
+            and metered_slices.product_starting_at = products.starting_at
+    inner join rates
+        on
+            metered_slices.price_book = rates.price_book
+            and metered_slices.rate_id = rates.rate_id
+
+),
+
+multiplied as (
+
+    select
+        *,
+        {% for end in ('before', 'after', 'total') -%}
+        case
+            when is_converted
+                then ({{ to_integer_units('metered_' ~ end) }}) * numerator
+        end as multiplied_{{ end }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from termed
+
+),
+
+converted as (
+
+    select
+        *,
+        {% for end in ('before', 'after', 'total') -%}
+        {{ divide_rounded('multiplied_' ~ end, 'denominator', "'half_up'") }}
+            as converted_{{ end }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from multiplied
+
+),
+
+rounded as (
+
+    select
+        *,
+        {% for end in ('before', 'after', 'total') -%}
+        case
+            when quantity_rounding is null then converted_{{ end }}
+            else {{ divide_rounded(
+                'converted_' ~ end, 'rounding_units', 'quantity_rounding'
+            ) }} * rounding_units
+        end as rounded_{{ end }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from converted
+
+),
+
+billed as (
+
+    select
+        *,
+        {% for end in ('before', 'after', 'total') -%}
+        case
+            when is_converted then {{ from_integer_units('rounded_' ~ end) }}
+            else metered_{{ end }}
+        end as billed_{{ end }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from rounded
 
 ),
 
@@ -51,25 +114,21 @@ final as (
         slice_id,
         line_id,
         period_id,
+        price_book,
         product_id,
         pricing_group_values,
         presentation_group_values,
         rate_id,
-        quantity,
-        {{ to_quantity(to_quantity(running('quantity')) ~ ' - quantity') }}
-            as quantity_before,
-        {{ to_quantity(running('quantity')) }} as quantity_after,
-        {{ to_quantity(
-            'sum(quantity) over (partition by period_id, line_id)'
-        ) }} as line_quantity,
-        cast(
-            row_number() over (
-                partition by period_id, line_id order by slice_start, slice_id
-            ) as bigint
-        ) as slice_number,
+        override_id,
+        metered_quantity,
+        {{ to_quantity('billed_after - billed_before') }} as quantity,
+        billed_before as quantity_before,
+        billed_after as quantity_after,
+        billed_total as line_quantity,
+        slice_number,
         slice_start,
         slice_end
-    from placed
+    from billed
 
 )
 

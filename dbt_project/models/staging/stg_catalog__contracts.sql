@@ -8,6 +8,8 @@ select
     coalesce(billing_frequency, 'MONTHLY') as billing_frequency,
     coalesce(billing_day, 'FIRST_OF_MONTH') as billing_day,
     coalesce(late_usage_policy, 'next_invoice') as late_usage_policy,
+    coalesce(multiplier_override_prioritization, 'lowest_multiplier')
+        as multiplier_override_prioritization,
     coalesce(net_payment_terms_days, 30) as net_payment_terms_days,
     coalesce(grace_hours, 24) as grace_hours,
     starting_at,

@@ -7,5 +7,15 @@ select
     {{ key_set('pricing_group_keys', 'presentation_group_keys') }} as key_set,
     pricing_group_keys,
     presentation_group_keys,
-    tags
+    quantity_conversion,
+    conversion_factor,
+    quantity_rounding,
+    coalesce(rounding_places, 0) as rounding_places,
+    tags,
+    case
+        when row_number() over one_product = 1 then {{ beginning() }}
+        else starting_at
+    end as starting_at,
+    lead(starting_at) over one_product as ending_before
 from {{ source('catalog', 'products') }}
+window one_product as (partition by product_id order by coalesce(starting_at, {{ beginning() }}))

@@ -5,16 +5,9 @@ select
     rate_id,
     rate_card_id,
     product_id,
-    price_model,
     {{ key_values_json('pricing_group_values') }} as pricing_group_values,
+    {{ select_rate_terms(relation) }},
     unit_price,
-    {{ optional_column(relation, 'package_size', 'integer') }} as package_size,
-    case
-        when {{ optional_column(relation, 'package_size', 'integer') }} is not null
-            then coalesce(
-                {{ optional_column(relation, 'package_rounding', 'string') }}, 'up'
-            )
-    end as package_rounding,
     coalesce(entitled, true) as is_entitled,
     starting_at,
     ending_before

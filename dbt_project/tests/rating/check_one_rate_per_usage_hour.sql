@@ -2,15 +2,16 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'period_usage'}},
-        'description': 'No usage hour of a product is priced by two rates.',
+        'description': 'No usage hour of a product is priced by two rates, or by a rate that another ties with.',
     },
 ) }}
 
-{# Two rates for one hour would charge its usage twice. The preflight of the catalog
-   refuses overlapping windows of files; prices made by SQL models are only seen here. #}
+{# Two rates for one hour would charge its usage twice, and which of two equal rates holds
+   would be chance. The preflight of the catalog refuses both in files; prices made by SQL
+   models are only seen here. #}
 with
 
-final as (
+doubled as (
 
     select
         period_id,
@@ -19,12 +20,34 @@ final as (
         presentation_group_values,
         usage_hour,
         count(*) as rates,
-        min(rate_id) as first_rate_id,
-        max(rate_id) as last_rate_id
+        min(rate_id) as first_rate_id
     from {{ ref('period_usage') }}
     where rating_basis <> 'rerated_at_watermark'
     group by 1, 2, 3, 4, 5
     having count(*) > 1
+
+),
+
+tied as (
+
+    select
+        price_book as period_id,
+        product_id,
+        pricing_group_values,
+        cast(null as string) as presentation_group_values,
+        starting_at as usage_hour,
+        equal_matches as rates,
+        rate_id as first_rate_id
+    from {{ ref('rate_windows') }}
+    where equal_matches > 1
+
+),
+
+final as (
+
+    select * from doubled
+    union all
+    select * from tied
 
 )
 

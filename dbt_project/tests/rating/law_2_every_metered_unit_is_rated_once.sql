@@ -8,57 +8,94 @@
 
 {#
   Law 2. Units that are not rated are given away; units that are rated twice are billed
-  twice. What should be rated is found here without the joins that rating uses: a unit is
-  entitled when some rate of the contract's card covers its hour.
+  twice. What should be rated is found here without the windows that rating joins by:
+  hour by hour, from the most specific rate that covers the hour and the override that
+  was added last.
 #}
 with
 
-periods as (
+usage_hours as (
 
-    select * from {{ ref('billing_periods') }}
-    where rating_basis <> 'rerated_at_watermark'
+    select
+        usage_by_period.period_id,
+        periods.price_book,
+        periods.rate_card_id,
+        periods.contract_id,
+        products.product_id,
+        usage_by_period.pricing_group_values,
+        usage_by_period.presentation_group_values,
+        usage_by_period.usage_hour,
+        sum(usage_by_period.quantity) as quantity
+    from {{ ref('usage_by_period') }} as usage_by_period
+    inner join {{ ref('billing_periods') }} as periods
+        on usage_by_period.period_id = periods.period_id
+    inner join {{ ref('price_book_products') }} as products
+        on
+            periods.price_book = products.price_book
+            and usage_by_period.metric_id = products.metric_id
+            and usage_by_period.key_set = products.key_set
+            and {{ is_in_window('usage_by_period.usage_hour', 'products') }}
+    where periods.rating_basis <> 'rerated_at_watermark'
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
-rates as (
+{# Odd = entitled, in the order of what decides. #}
+by_rate as (
 
-    select * from {{ ref('price_book_rates') }}
-    where is_entitled
+    select
+        usage_hours.*,
+        max(
+            rates.values_named * 2 + case when rates.is_entitled then 1 else 0 end
+        ) as rate_says
+    from usage_hours
+    left join {{ ref('matched_rates') }} as rates
+        on
+            usage_hours.price_book = rates.price_book
+            and usage_hours.rate_card_id = rates.rate_card_id
+            and usage_hours.product_id = rates.product_id
+            and usage_hours.pricing_group_values = rates.pricing_group_values
+            and {{ is_in_window('usage_hours.usage_hour', 'rates') }}
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+),
+
+by_override as (
+
+    select
+        by_rate.*,
+        max(
+            {{ epoch_micros('overrides.added_at') }} * 2
+            + case when overrides.is_entitled then 1 else 0 end
+        ) as override_says,
+        max(case when overrides.override_type = 'overwrite' then 1 else 0 end)
+            as overwrites
+    from by_rate
+    left join {{ ref('matched_overrides') }} as overrides
+        on
+            by_rate.price_book = overrides.price_book
+            and by_rate.contract_id = overrides.contract_id
+            and by_rate.product_id = overrides.product_id
+            and by_rate.pricing_group_values = overrides.pricing_group_values
+            and by_rate.presentation_group_values = overrides.presentation_group_values
+            and overrides.is_entitled is not null
+            and {{ is_in_window('by_rate.usage_hour', 'overrides') }}
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 ),
 
 entitled as (
 
     select
-        periods.period_id,
-        products.product_id,
-        metered_usage.pricing_group_values,
-        metered_usage.presentation_group_values,
-        sum(metered_usage.quantity) as quantity
-    from {{ ref('metered_usage') }} as metered_usage
-    inner join periods
-        on
-            metered_usage.customer_id = periods.customer_id
-            and metered_usage.usage_hour >= periods.period_start
-            and metered_usage.usage_hour < periods.period_end
-            and metered_usage.usage_hour < {{ as_of() }}
-    inner join {{ ref('stg_catalog__products') }} as products
-        on
-            metered_usage.metric_id = products.metric_id
-            and metered_usage.key_set = products.key_set
+        period_id,
+        product_id,
+        pricing_group_values,
+        presentation_group_values,
+        sum(quantity) as quantity
+    from by_override
     where
-        exists (
-            select 1
-            from rates
-            where
-                periods.price_book = rates.price_book
-                and periods.rate_card_id = rates.rate_card_id
-                and products.product_id = rates.product_id
-                and metered_usage.pricing_group_values = rates.pricing_group_values
-                and metered_usage.usage_hour >= rates.starting_at
-                and metered_usage.usage_hour
-                < coalesce(rates.ending_before, cast('9999-12-31' as timestamp))
-        )
+        coalesce(override_says, rate_says) % 2 = 1
+        and (rate_says is not null or overwrites = 1)
     group by 1, 2, 3, 4
 
 ),
@@ -70,7 +107,7 @@ rated as (
         product_id,
         pricing_group_values,
         presentation_group_values,
-        sum(quantity) as quantity
+        sum(metered_quantity) as quantity
     from {{ ref('rated_usage') }}
     where rating_basis <> 'rerated_at_watermark'
     group by 1, 2, 3, 4

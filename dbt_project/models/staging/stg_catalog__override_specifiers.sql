@@ -1,0 +1,9 @@
+select
+    override_id,
+    product_id,
+    product_tags,
+    pricing_group_values as pricing_group_pairs,
+    {{ key_values_json('pricing_group_values') }} as pricing_group_values,
+    presentation_group_values as presentation_group_pairs,
+    {{ key_values_json('presentation_group_values') }} as presentation_group_values
+from {{ source('catalog', 'override_specifiers') }}

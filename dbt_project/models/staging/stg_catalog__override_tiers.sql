@@ -1,0 +1,8 @@
+select
+    override_id,
+    tier_start,
+    tier_end,
+    multiplier,
+    cast(coalesce(unit_price, 0) as {{ unit_price_type() }}) as unit_price,
+    {{ to_amount('coalesce(flat_amount, 0)') }} as flat_amount
+from {{ source('catalog', 'override_tiers') }}

@@ -1,0 +1,577 @@
+"""What must hold between the rows of the catalog that make prices: rates, their tiers,
+and the overrides of contracts. An overwrite is a price like a rate, so both meet the
+same rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestration.catalog_findings import FOREVER, Findings
+
+_ONE_PRICE = "'flat', 'package'"
+_TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
+_PACKAGED = "'package', 'tiered_package'"
+_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
+
+# Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, and a=* is any a.
+_PAIRS = (
+    "list_sort(list_filter(string_split(coalesce({0}, ''), '|'), "
+    "lambda item: item <> '' and not ends_with(item, '=*')))"
+)
+_KEYS = (
+    "list_sort(list_transform(list_filter(string_split(coalesce({0}, ''), '|'), "
+    "lambda item: item <> ''), lambda item: split_part(item, '=', 1)))"
+)
+
+
+@dataclass(frozen=True)
+class _Prices:
+    """A table of prices: which rows, their id, their tiers, and what people call one."""
+
+    table: str
+    key: str
+    tiers: str
+    called: str
+    where: str = "true"
+
+    @property
+    def file(self) -> str:
+        return f"catalog/{self.table}.csv"
+
+    @property
+    def tiers_file(self) -> str:
+        return f"catalog/{self.tiers}.csv"
+
+
+_RATES = _Prices("rates", "rate_id", "rate_tiers", "rate")
+_OVERWRITES = _Prices(
+    "overrides",
+    "override_id",
+    "override_tiers",
+    "overwrite",
+    "override_type = 'overwrite'",
+)
+
+
+def check(findings: Findings) -> None:
+    """Run every rule."""
+    _product_versions(findings)
+    _windows(findings)
+    _ties(findings)
+    _values(findings)
+    for prices in (_RATES, _OVERWRITES):
+        _terms(findings, prices)
+        _tiers_of_prices(findings, prices)
+        _steps(findings, prices.tiers, prices.key)
+    _days(findings)
+    _overrides(findings)
+    _specifiers(findings)
+    _bands(findings)
+
+
+def _product_versions(findings: Findings) -> None:
+    """Each version of a product with its window and its pricing keys."""
+    findings.con.execute(
+        f"""
+        create temp view product_versions as
+        select line, product_id,
+            case when row_number() over one = 1 then timestamp '1970-01-01'
+                else starting_at_ end as starts,
+            coalesce(lead(starting_at_) over one, {FOREVER}) as ends,
+            list_sort(list_distinct(list_filter(
+                string_split(coalesce(pricing_group_keys, ''), '|'),
+                lambda item: item <> ''
+            ))) as pricing_keys,
+            list_filter(
+                string_split(coalesce(presentation_group_keys, ''), '|'),
+                lambda item: item <> ''
+            ) as presentation_keys
+        from products
+        window one as (
+            partition by product_id
+            order by coalesce(starting_at_, timestamp '1970-01-01'), line
+        )
+        """
+    )
+    findings.con.execute(
+        f"""
+        create temp view rate_values as
+        select line, rate_id, rate_card_id, product_id, starting_at_ as starts,
+            coalesce(ending_before_, {FOREVER}) as ends,
+            {_PAIRS.format("pricing_group_values")} as pairs,
+            {_KEYS.format("pricing_group_values")} as named
+        from rates
+        where starting_at_ is not null
+            and (ending_before is null or ending_before_ > starting_at_)
+        """
+    )
+
+
+def _windows(findings: Findings) -> None:
+    findings.rows(
+        "catalog/rates.csv",
+        "starting_at",
+        """
+        with earlier as (
+            select *,
+                max(ends) over earlier_ones as latest_end,
+                max_by(rate_id, ends) over earlier_ones as other
+            from rate_values
+            window earlier_ones as (
+                partition by rate_card_id, product_id, pairs
+                order by starts, line
+                rows between unbounded preceding and 1 preceding
+            )
+        )
+        select line, rate_id, other, product_id from earlier
+        where latest_end > starts
+        """,
+        "the window of rate '{0}' overlaps that of rate '{1}' for product '{2}'",
+        "End the earlier rate (ending_before) where the later one starts.",
+    )
+
+
+def _ties(findings: Findings) -> None:
+    findings.rows(
+        "catalog/rates.csv",
+        "pricing_group_values",
+        """
+        with keyed as (
+            select *, list_transform(
+                pairs, lambda item: split_part(item, '=', 1)
+            ) as keys
+            from rate_values where len(pairs) > 0
+        ),
+        pairs as (
+            select b.line, a.rate_id as one, b.rate_id as two,
+                a.rate_card_id, a.product_id,
+                list_sort(list_distinct(list_concat(a.pairs, b.pairs))) as united,
+                greatest(a.starts, b.starts) as starts, least(a.ends, b.ends) as ends
+            from keyed as a join keyed as b
+                on a.rate_card_id = b.rate_card_id and a.product_id = b.product_id
+                and len(a.keys) = len(b.keys) and a.line < b.line and a.keys <> b.keys
+                and len(list_intersect(a.keys, b.keys))
+                = len(list_intersect(a.pairs, b.pairs))
+                and a.starts < b.ends and b.starts < a.ends
+        )
+        select line, two, one, array_to_string(united, '|') from pairs
+        where not exists (
+            select 1 from rate_values as r
+            where r.rate_card_id = pairs.rate_card_id
+                and r.product_id = pairs.product_id and r.pairs = united
+                and r.starts <= pairs.starts and r.ends >= pairs.ends
+        )
+        """,
+        "the rates '{0}' and '{1}' both are for {2}, and neither names more values",
+        "Add a rate for {2}, or name one more value in one of the two.",
+    )
+
+
+def _values(findings: Findings) -> None:
+    findings.rows(
+        "catalog/rates.csv",
+        "pricing_group_values",
+        """
+        select distinct r.line,
+            coalesce(nullif(array_to_string(r.named, ', '), ''), 'nothing'),
+            r.product_id,
+            coalesce(nullif(array_to_string(p.pricing_keys, ', '), ''), 'no key at all')
+        from rate_values as r join product_versions as p
+            on r.product_id = p.product_id and r.starts < p.ends and p.starts < r.ends
+        where r.named <> p.pricing_keys and len(r.named) > 0
+        """,
+        "the rate names {0}, but product '{1}' is priced by {2}",
+        "Name each pricing key of the product and no other, with * for any value, or "
+        "leave the cell blank for the default price.",
+    )
+
+
+def _terms(findings: Findings, prices: _Prices) -> None:
+    key, called = prices.key, prices.called
+    rows = f"from {prices.table} where {prices.where} and"
+
+    def find(field: str, condition: str, problem: str, remedy: str) -> None:
+        findings.rows(
+            prices.file,
+            field,
+            f"select line, price_model, {key} {rows} {condition}",
+            problem.replace("#", called),
+            remedy,
+        )
+
+    find(
+        "unit_price",
+        f"price_model in ({_ONE_PRICE}) and unit_price is null",
+        "the {0} # '{1}' has no price",
+        "Fill in unit_price.",
+    )
+    find(
+        "unit_price",
+        f"price_model in ({_TIERED}) and unit_price is not null",
+        "the {0} # '{1}' has a price of its own",
+        f"Leave unit_price blank: its prices are in {prices.tiers}.csv.",
+    )
+    find(
+        "price_model",
+        f"price_model in ({_TIERED}) and {key} not in "
+        f"(select {key} from {prices.tiers} where {key} is not null)",
+        "the {0} # '{1}' has no tiers",
+        f"Add them to {prices.tiers_file}.",
+    )
+    find(
+        "package_size",
+        f"price_model in ({_PACKAGED}) and package_size is null",
+        "the {0} # '{1}' does not say how many units a package holds",
+        "Fill in package_size.",
+    )
+    find(
+        "package_size",
+        f"price_model in ({_UNPACKAGED}) "
+        "and coalesce(package_size, package_rounding) is not null",
+        "the {0} # '{1}' is not sold in packages",
+        "Leave package_size and package_rounding blank, or make it a package.",
+    )
+    find(
+        "free_units",
+        "coalesce(free_units_scope, free_units_reset) is not null "
+        "and free_units is null",
+        "the {0} # '{1}' says how free units are given, but not how many",
+        "Fill in free_units, or leave free_units_scope and free_units_reset blank.",
+    )
+
+
+def _tiers_of_prices(findings: Findings, prices: _Prices) -> None:
+    file, key, called = prices.tiers_file, prices.key, prices.called
+    joined = (
+        f"from {prices.tiers} as t join {prices.table} as r "
+        f"on t.{key} = r.{key} and {prices.where}"
+    )
+    findings.rows(
+        file,
+        key,
+        f"select t.line, r.price_model, t.{key} {joined} "
+        f"where r.price_model in ({_ONE_PRICE})",
+        f"the {{0}} {called} '{{1}}' can't have tiers",
+        f"Make the {called} graduated, or remove the tier.",
+    )
+    findings.rows(
+        file,
+        "unit_price",
+        f"select t.line, t.{key}, t.tier_start {joined} "
+        "where t.unit_price is null and t.flat_amount is null",
+        f"the tier of {called} '{{0}}' from {{1}} has no price",
+        "Fill in unit_price, flat_amount or both.",
+    )
+    findings.rows(
+        file,
+        "unit_price",
+        f"select t.line, t.{key} {joined} where r.price_model = 'stairstep' "
+        "and (t.flat_amount is null or t.unit_price_ <> 0)",
+        f"the stairstep {called} '{{0}}' charges one amount for each tier, not for "
+        "each unit",
+        f"Fill in flat_amount and leave unit_price blank, or make the {called} volume.",
+    )
+    findings.rows(
+        file,
+        "flat_amount",
+        f"""
+        with stairs as (
+            select t.line, t.{key}, t.flat_amount, t.flat_amount_,
+                lag(t.flat_amount_) over one_price as before,
+                lag(t.line) over one_price as line_before
+            {joined} where r.price_model = 'stairstep'
+            window one_price as (partition by t.{key} order by t.tier_start_, t.line)
+        )
+        select line, flat_amount, {key}, line_before from stairs
+        where flat_amount_ < before
+        """,
+        f"the amount {{0}} of the stairstep {called} '{{1}}' is below that of the tier "
+        "in row {2}",
+        "More usage never costs less: let the amounts rise.",
+    )
+    findings.rows(
+        file,
+        "tier_start",
+        f"""
+        select t.line, t.tier_start, r.package_size, t.{key} {joined}
+        where r.price_model = 'tiered_package' and (
+            t.tier_start_ <> trunc(t.tier_start_)
+            or cast(trunc(t.tier_start_) as hugeint)
+            % cast(r.package_size_ as hugeint) <> 0
+        )
+        """,
+        f"the start {{0}} is no multiple of the package size {{1}} of {called} '{{2}}'",
+        "Let tiers of packages begin and end with whole packages.",
+    )
+
+
+def _steps(findings: Findings, table: str, key: str) -> None:
+    file = f"catalog/{table}.csv"
+    called = key.removesuffix("_id")
+    ordered = f"""
+        with ordered as (
+            select *,
+                row_number() over one_price as position,
+                lag(tier_end_) over one_price as before,
+                lag(line) over one_price as line_before
+            from {table}
+            where tier_start_ is not null
+                and (tier_end is null or tier_end_ is not null)
+            window one_price as (partition by {key} order by tier_start_, line)
+        )
+        select line, {key}, tier_start, line_before, before from ordered where
+    """
+    findings.rows(
+        file,
+        "tier_end",
+        f"select line, tier_end, tier_start from {table} "
+        "where tier_end_ <= tier_start_",
+        "the tier ends at {0}, not after its start {1}",
+        "A tier holds for quantities above tier_start up to tier_end.",
+    )
+    findings.rows(
+        file,
+        "tier_start",
+        f"{ordered} position = 1 and tier_start_ <> 0",
+        f"the first tier of {called} '{{0}}' starts at {{1}}",
+        "The first tier starts at 0.",
+    )
+    findings.rows(
+        file,
+        "tier_start",
+        f"{ordered} position > 1 and (before is null or tier_start_ < before)",
+        f"the tier of {called} '{{0}}' from {{1}} overlaps the tier in row {{2}}",
+        "Start each tier where the one before it ends.",
+    )
+    findings.rows(
+        file,
+        "tier_start",
+        f"{ordered} tier_start_ > before",
+        f"{called} '{{0}}' has no price between the tier in row {{2}} and {{1}}",
+        "Start each tier where the one before it ends.",
+    )
+
+
+def _days(findings: Findings) -> None:
+    for prices, card in (
+        (_RATES, "k.rate_card_id = r.rate_card_id"),
+        (_OVERWRITES, "k.contract_id = r.contract_id"),
+    ):
+        findings.rows(
+            prices.file,
+            "free_units_reset",
+            f"""
+            select r.line, min(c.customer_id), min(c.time_zone)
+            from {prices.table} as r
+            join contracts as k on {card}
+            join customers as c on k.customer_id = c.customer_id
+            join known_time_zones as z on c.time_zone = z.code
+            where r.free_units_reset = 'day' and not z.is_hourly
+            group by r.line
+            """,
+            "the day of customer '{0}' in {1} does not begin on the hour in UTC",
+            "Usage is metered by the hour: a daily allowance there would need quarter "
+            "hours. Give the free units by period.",
+        )
+
+
+def _overrides(findings: Findings) -> None:
+    file = "catalog/overrides.csv"
+
+    def find(field: str, condition: str, problem: str, remedy: str) -> None:
+        findings.rows(
+            file,
+            field,
+            "select o.line, o.override_id, o.override_type, k.contract_id "
+            "from overrides as o join contracts as k on o.contract_id = k.contract_id "
+            f"where {condition}",
+            problem,
+            remedy,
+        )
+
+    find(
+        "multiplier",
+        "override_type = 'multiplier' and multiplier is null",
+        "the multiplier '{0}' has no multiplier",
+        "Fill it in, as in 0.9 for 10 % off.",
+    )
+    find(
+        "multiplier",
+        "override_type <> 'multiplier' and multiplier is not null",
+        "'{0}' is {1}, and only a multiplier has one",
+        "Leave multiplier blank; the bands of a tiered override have their own.",
+    )
+    find(
+        "price_model",
+        "override_type = 'overwrite' and price_model is null",
+        "the overwrite '{0}' has no price",
+        "Fill in price_model and unit_price, or tiers in override_tiers.csv.",
+    )
+    find(
+        "price_model",
+        "override_type <> 'overwrite' and coalesce(price_model, unit_price, "
+        "package_size, package_rounding, quantity_factor, free_units, "
+        "free_units_scope, free_units_reset, tier_scope) is not null",
+        "'{0}' is {1}, and only an overwrite has a price of its own",
+        "Leave the columns of the price blank, or make it an overwrite.",
+    )
+    find(
+        "entitled",
+        "override_type = 'entitlement' and entitled is null",
+        "the entitlement '{0}' does not say whether the product is billed",
+        "Write true or false into entitled.",
+    )
+    find(
+        "override_type",
+        "override_type = 'tiered' and coalesce(k.multiplier_override_prioritization, "
+        "'') <> 'explicit'",
+        "the tiered override '{0}' can't be compared with multipliers by size",
+        "Set multiplier_override_prioritization of contract '{2}' to explicit.",
+    )
+    find(
+        "priority",
+        "override_type in ('multiplier', 'tiered') and priority is null "
+        "and k.multiplier_override_prioritization = 'explicit'",
+        "contract '{2}' chooses multipliers by priority, and '{0}' has none",
+        "Fill in priority; the lowest number counts.",
+    )
+    findings.rows(
+        file,
+        "override_id",
+        "select o.line, o.override_id from overrides as o join rates as r "
+        "on o.override_id = r.rate_id where o.override_type = 'overwrite'",
+        "'{0}' is the id of a rate already",
+        "Give the overwrite an id of its own: sub-lines name prices by it.",
+    )
+    overlapping = f"""
+        select b.line, b.override_id, a.override_id from overrides as a
+        join overrides as b
+            on a.contract_id = b.contract_id and a.line < b.line
+            and a.starting_at_ < coalesce(b.ending_before_, {FOREVER})
+            and b.starting_at_ < coalesce(a.ending_before_, {FOREVER})
+    """
+    findings.rows(
+        file,
+        "priority",
+        f"{overlapping} join contracts as k on a.contract_id = k.contract_id "
+        "where k.multiplier_override_prioritization = 'explicit' "
+        "and a.priority_ = b.priority_ "
+        "and a.override_type in ('multiplier', 'tiered') "
+        "and b.override_type in ('multiplier', 'tiered')",
+        "the overrides '{0}' and '{1}' have one priority at one time",
+        "Give each its own priority.",
+    )
+    pairs = _PAIRS.format("x.pricing_group_values")
+    others = _PAIRS.format("y.pricing_group_values")
+    findings.rows(
+        file,
+        "created_at",
+        f"{overlapping} join override_specifiers as x on a.override_id = x.override_id "
+        "join override_specifiers as y on b.override_id = y.override_id "
+        f"and x.product_id = y.product_id and {pairs} = {others} "
+        "where a.override_type = 'overwrite' and b.override_type = 'overwrite' and "
+        "coalesce(a.created_at_, a.starting_at_) "
+        "= coalesce(b.created_at_, b.starting_at_)",
+        "the overwrites '{0}' and '{1}' are for the same usage, and neither was added "
+        "later",
+        "Fill in created_at: the later added counts.",
+    )
+
+
+def _specifiers(findings: Findings) -> None:
+    file = "catalog/override_specifiers.csv"
+    findings.rows(
+        "catalog/overrides.csv",
+        "override_id",
+        "select line, override_id from overrides where override_type = 'overwrite' "
+        "and override_id not in (select override_id from override_specifiers "
+        "where override_id is not null)",
+        "the overwrite '{0}' does not say which product it is for",
+        "Add a row with product_id to catalog/override_specifiers.csv.",
+    )
+    keys = _KEYS.format("s.pricing_group_values")
+    concrete = _PAIRS.format("s.pricing_group_values")
+    findings.rows(
+        file,
+        "pricing_group_values",
+        f"""
+        select distinct s.line, s.override_id,
+            coalesce(nullif(array_to_string(p.pricing_keys, ', '), ''), 'no key at all')
+        from override_specifiers as s
+        join overrides as o on s.override_id = o.override_id
+        left join product_versions as p on s.product_id = p.product_id
+            and o.starting_at_ < p.ends
+            and p.starts < coalesce(o.ending_before_, {FOREVER})
+        where o.override_type = 'overwrite' and (
+            s.product_id is null or {keys} <> p.pricing_keys
+            or len({concrete}) <> len(p.pricing_keys)
+        )
+        """,
+        "the overwrite '{0}' does not name one product and a value for each of its "
+        "pricing keys ({1})",
+        "Name product_id and every pricing key; a multiplier can leave some open.",
+    )
+    for column, given, known in (
+        ("pricing_group_values", keys, "pricing_keys"),
+        (
+            "presentation_group_values",
+            _KEYS.format("s.presentation_group_values"),
+            "presentation_keys",
+        ),
+    ):
+        findings.rows(
+            file,
+            column,
+            f"""
+            select s.line, array_to_string({given}, ', '),
+                coalesce(s.product_id, 'any product')
+            from override_specifiers as s
+            where s.{column} is not null and not exists (
+                select 1 from product_versions as p
+                where (s.product_id is null or s.product_id = p.product_id)
+                    and list_has_all(p.{known}, {given})
+            )
+            """,
+            f"{{0}} are not among the {known.replace('_', ' ')} of {{1}}",
+            "Name keys that the product has: the override would never hold.",
+        )
+
+
+def _bands(findings: Findings) -> None:
+    file = "catalog/override_tiers.csv"
+    joined = (
+        "from override_tiers as t join overrides as o on t.override_id = o.override_id"
+    )
+    findings.rows(
+        "catalog/overrides.csv",
+        "override_type",
+        "select line, override_id from overrides where override_type = 'tiered' and "
+        "override_id not in (select override_id from override_tiers "
+        "where override_id is not null)",
+        "the tiered override '{0}' has no bands",
+        "Add them to catalog/override_tiers.csv.",
+    )
+    findings.rows(
+        file,
+        "override_id",
+        f"select t.line, t.override_id, o.override_type {joined} "
+        "where o.override_type in ('multiplier', 'entitlement')",
+        "the override '{0}' is {1} and has no tiers",
+        "Make it tiered or an overwrite, or remove the tier.",
+    )
+    findings.rows(
+        file,
+        "multiplier",
+        f"select t.line, t.override_id {joined} where o.override_type = 'tiered' "
+        "and (t.multiplier is null or coalesce(t.unit_price, t.flat_amount) is not null)",
+        "the bands of the tiered override '{0}' have a multiplier and nothing else",
+        "Fill in multiplier; leave unit_price and flat_amount blank.",
+    )
+    findings.rows(
+        file,
+        "multiplier",
+        f"select t.line, t.override_id {joined} where o.override_type = 'overwrite' "
+        "and t.multiplier is not null",
+        "the tiers of the overwrite '{0}' are prices and have no multiplier",
+        "Leave multiplier blank.",
+    )
