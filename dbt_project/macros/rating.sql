@@ -123,9 +123,26 @@
     slice_start, pricing_group_values, presentation_group_values, slice_id
 {%- endmacro %}
 
+{# The same in the scope of the price's tiers. #}
+{% macro running_in_tiers(expression) -%}
+    case
+        when tier_scope = 'product' then {{ running_in('product_id', expression) }}
+        else {{ running_in('line_id', expression) }}
+    end
+{%- endmacro %}
+
+{# Does a price count free units and tiers for each line and period by itself? #}
+{% macro counts_alone(alias='') -%}
+    (
+        {{ alias }}free_units_scope = 'line'
+        and {{ alias }}free_units_reset = 'period'
+        and {{ alias }}tier_scope = 'line'
+    )
+{%- endmacro %}
+
 {# What of a running quantity the free units cover. #}
-{% macro free_part(quantity) -%}
-    greatest(least({{ quantity }}, free_units), 0)
+{% macro free_part(quantity, alias='') -%}
+    greatest(least({{ quantity }}, {{ alias }}free_units), 0)
 {%- endmacro %}
 
 {# One price for every unit or package, without tiers? #}

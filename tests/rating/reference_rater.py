@@ -1,14 +1,26 @@
-"""The price models in plain Python decimals, written from their definitions in
-docs/pricing.md. No SQL was looked at; keep it short enough to check by reading."""
+"""The rules of rating in plain Python decimals, written from docs/pricing.md. No SQL was
+looked at; keep it short enough to check by reading."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Decimal,
+)
+from zoneinfo import ZoneInfo
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
+PLACES = Decimal("1e-12")
+ROUNDINGS = {"up": ROUND_UP, "down": ROUND_DOWN, "half_up": ROUND_HALF_UP}
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,8 @@ class Tier:
 
 @dataclass(frozen=True)
 class Rate:
-    """A price in the window [starting_at, ending_before)."""
+    """A price in the window [starting_at, ending_before), for the pricing values that
+    `values` names (none = the default)."""
 
     model: str
     tiers: tuple[Tier, ...]
@@ -31,10 +44,40 @@ class Rate:
     ending_before: datetime | None = None
     package_size: int | None = None
     package_rounding: str = "up"
+    quantity_factor: Decimal = ONE
+    free_units: Decimal = ZERO
+    free_units_scope: str = "line"
+    free_units_reset: str = "period"
+    tier_scope: str = "line"
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, at: datetime) -> bool:
-        ends = self.ending_before
-        return self.starting_at <= at and (ends is None or at < ends)
+        return covers(self, at)
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a contract changes in the prices for `values`: `bands` (start, end, multiplier)
+    of quantity, or `price`, a price of its own."""
+
+    starting_at: datetime
+    ending_before: datetime | None = None
+    bands: tuple[tuple[Decimal, Decimal | None, Decimal], ...] = ()
+    price: Rate | None = None
+    priority: Decimal = ZERO
+    added_at: datetime = datetime(2026, 1, 1)
+    values: Mapping[str, str] = field(default_factory=dict)
+    shown_values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Product:
+    """How metered quantities become billed ones."""
+
+    multiply: Decimal = ONE
+    divide: Decimal = ONE
+    rounding: str | None = None
+    places: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,12 +86,98 @@ class Usage:
     quantity: Decimal
 
 
+@dataclass(frozen=True)
+class Line:
+    """Usage of one combination of pricing and presentation values."""
+
+    usage: Sequence[Usage]
+    values: Mapping[str, str] = field(default_factory=dict)
+    shown_values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """What decides the order of lines within an hour."""
+        return json.dumps(dict(self.values)), json.dumps(dict(self.shown_values))
+
+
+def covers(window: Rate | Override, at: datetime) -> bool:
+    ends = window.ending_before
+    return window.starting_at <= at and (ends is None or at < ends)
+
+
+def is_for(wanted: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    return all(values.get(key) == value for key, value in wanted.items())
+
+
+def choose(
+    rates: Sequence[Rate], overrides: Sequence[Override], line: Line, at: datetime
+) -> Rate:
+    """The one price of an instant: an overwrite (the last added), else the rate that
+    names most values, times the multiplier with the lowest priority."""
+    mine = [
+        o
+        for o in overrides
+        if covers(o, at)
+        and is_for(o.values, line.values)
+        and is_for(o.shown_values, line.shown_values)
+    ]
+    overwrites = [o for o in mine if o.price]
+    if overwrites:
+        price = max(overwrites, key=lambda o: o.added_at).price
+        assert price
+        return price
+    rate = max(
+        (r for r in rates if covers(r, at) and is_for(r.values, line.values)),
+        key=lambda r: len(r.values),
+    )
+    if not mine:
+        return rate
+    return multiplied(rate, min(mine, key=lambda o: o.priority))
+
+
+def multiplied(rate: Rate, override: Override) -> Rate:
+    """The rate's tiers cut at the override's bands; a flat amount stays with the
+    beginning of its tier."""
+    tiers = []
+    for number, tier in enumerate(rate.tiers):
+        tier_end = None if number == len(rate.tiers) - 1 else tier.end
+        for start, end, multiplier in override.bands:
+            ends = [e for e in (tier_end, end) if e is not None]
+            piece_start = max(tier.start, start)
+            piece_end = min(ends) if ends else None
+            if piece_end is None or piece_start < piece_end:
+                flat = tier.flat_amount if piece_start == tier.start else ZERO
+                tiers.append(
+                    Tier(
+                        piece_start,
+                        piece_end,
+                        at_12_places(tier.unit_price * multiplier),
+                        at_12_places(flat * multiplier),
+                    )
+                )
+    return replace(rate, tiers=tuple(tiers))
+
+
+def at_12_places(number: Decimal) -> Decimal:
+    return number.quantize(PLACES, ROUND_HALF_UP)
+
+
+def billed(product: Product, rate: Rate, metered: Decimal) -> Decimal:
+    """Conversion and factor, then rounding."""
+    quantity = at_12_places(
+        metered * product.multiply * rate.quantity_factor / product.divide
+    )
+    if product.rounding:
+        step = ONE.scaleb(-product.places)
+        quantity = quantity.quantize(step, ROUNDINGS[product.rounding])
+    return quantity
+
+
 def price(rate: Rate, quantity: Decimal, total: Decimal) -> Decimal:
-    """F(quantity): what a running quantity costs from zero, when the line ends at
-    `total`."""
+    """F(quantity): what a running quantity costs from zero, when it ends at `total`."""
     if rate.model == "volume":
         tier = tier_of(rate, total)
-        return quantity * tier.unit_price + tier.flat_amount
+        return at_12_places(quantity * tier.unit_price) + tier.flat_amount
     if rate.model == "stairstep":
         return tier_of(rate, quantity).flat_amount
     amount = ZERO
@@ -58,12 +187,13 @@ def price(rate: Rate, quantity: Decimal, total: Decimal) -> Decimal:
             end = None
         if rate.package_size:
             counted = packages(rate, quantity)
-            start /= rate.package_size
-            end = None if end is None else end / rate.package_size
+            start = (start / rate.package_size).to_integral_value(ROUND_CEILING)
+            if end is not None:
+                end = (end / rate.package_size).to_integral_value(ROUND_CEILING)
         reach = counted if end is None else min(counted, end)
         # Prices go on below zero, flat amounts do not.
         inside = reach if number == 0 else max(reach - start, ZERO)
-        amount += inside * tier.unit_price
+        amount += at_12_places(inside * tier.unit_price)
         if number == 0 or quantity > tier.start:
             amount += tier.flat_amount
     return amount
@@ -73,10 +203,9 @@ def packages(rate: Rate, quantity: Decimal) -> Decimal:
     """Whole packages; none at or below zero."""
     assert rate.package_size
     up = rate.package_rounding == "up"
-    whole = (max(quantity, ZERO) / rate.package_size).to_integral_value(
+    return (max(quantity, ZERO) / rate.package_size).to_integral_value(
         ROUND_CEILING if up else ROUND_FLOOR
     )
-    return whole
 
 
 def tier_of(rate: Rate, quantity: Decimal) -> Tier:
@@ -88,22 +217,86 @@ def tier_of(rate: Rate, quantity: Decimal) -> Tier:
     return rate.tiers[-1]
 
 
-def line_amount(rates: Sequence[Rate], usage: Sequence[Usage]) -> Decimal:
-    """Exact amount of a line: what each use adds, at the price of its instant.
+def free_part(quantity: Decimal, free: Decimal) -> Decimal:
+    return max(min(quantity, free), ZERO)
 
-    Without usage: the price of nothing, in the first window.
+
+def counts_alone(rate: Rate) -> bool:
+    """Do free units and tiers count for each line and period by itself?"""
+    terms = (rate.free_units_scope, rate.free_units_reset, rate.tier_scope)
+    return terms == ("line", "period", "line")
+
+
+def line_amounts(
+    product: Product,
+    rates: Sequence[Rate],
+    lines: Sequence[Line],
+    overrides: Sequence[Override] = (),
+    zone: str = "UTC",
+    period_start: datetime = datetime(2026, 10, 1),
+) -> list[tuple[Decimal, Decimal]]:
+    """(billed quantity, exact amount) of each line of a product in a period: what each
+    use adds, at the price of its instant, in the order of hours and then of the groups.
+
+    A line without usage: the price of nothing, in the first window.
     """
-    ordered = sorted(usage, key=lambda use: use.at)
-    total = sum((use.quantity for use in ordered), ZERO)
-    if not ordered:
-        return price(min(rates, key=lambda rate: rate.starting_at), ZERO, ZERO)
-    amount, running = ZERO, ZERO
-    for number, use in enumerate(ordered):
-        (rate,) = [rate for rate in rates if rate.covers(use.at)]
-        before = price(rate, running, total) if number else ZERO
-        running += use.quantity
-        amount += price(rate, running, total) - before
-    return amount
+    uses = sorted(
+        (use.at.replace(minute=0, second=0), line.group, n, use.quantity)
+        for n, line in enumerate(lines)
+        for use in line.usage
+    )
+    # Running metered quantities of lines, and billed ones in each scope of free units.
+    metered = dict.fromkeys(range(len(lines)), ZERO)
+    allowed: defaultdict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
+    steps: list[tuple[int, Rate, Decimal, Decimal, Decimal]] = []
+    for at, _, n, quantity in uses:
+        rate = choose(rates, overrides, lines[n], at)
+        before = billed(product, rate, metered[n])
+        metered[n] += quantity
+        after = billed(product, rate, metered[n])
+        utc = at.replace(tzinfo=ZoneInfo("UTC"))
+        day = utc.astimezone(ZoneInfo(zone)).date()
+        scopes = {
+            ("line", "period"): (n,),
+            ("line", "day"): (n, day),
+            ("product", "period"): ("product",),
+            ("product", "day"): ("product", day),
+        }
+        for scope in scopes.values():
+            allowed[scope] += after - before
+        upto = allowed[scopes[rate.free_units_scope, rate.free_units_reset]]
+        if counts_alone(rate):
+            upto = after
+        free = free_part(upto, rate.free_units)
+        free -= free_part(upto - (after - before), rate.free_units)
+        steps.append((n, rate, before, after, after - before - free))
+    totals: defaultdict[object, Decimal] = defaultdict(lambda: ZERO)
+    for n, *_, billable in steps:
+        totals[n] += billable
+        totals["product"] += billable
+    quantities = [ZERO for _ in lines]
+    amounts = [ZERO for _ in lines]
+    running: defaultdict[object, Decimal] = defaultdict(lambda: ZERO)
+    begun: set[object] = set()
+    for n, rate, before, after, billable in steps:
+        scope: object = "product" if rate.tier_scope == "product" else n
+        start, end, total = running[scope], running[scope] + billable, totals[scope]
+        if counts_alone(rate):
+            start = before - free_part(before, rate.free_units)
+            end = after - free_part(after, rate.free_units)
+            final = billed(product, rate, metered[n])
+            total = final - free_part(final, rate.free_units)
+        quantities[n] += after - before
+        amounts[n] += price(rate, end, total)
+        if scope in begun:
+            amounts[n] -= price(rate, start, total)
+        for each in (n, "product"):
+            running[each] += billable
+            begun.add(each)
+    for n, line in enumerate(lines):
+        if not line.usage:
+            amounts[n] = price(choose(rates, overrides, line, period_start), ZERO, ZERO)
+    return list(zip(quantities, amounts, strict=True))
 
 
 def minor_units(amount: Decimal, exponent: int) -> int:

@@ -1,7 +1,8 @@
 """Hundreds of random contracts in one build: every line as the reference rater has it.
 
 Each customer has a card of its own with random prices; prices change in mid-month at a
-random hour. Quantities lie on and next to tier and package bounds on purpose.
+random hour, and random overrides hold for a part of it. Quantities lie on and next to
+tier and package bounds on purpose.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import csv
 import json
 import random
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,30 +21,51 @@ import pytest
 
 from orchestration.billing_run import check_workspace
 from orchestration.workspace import Workspace
-from tests.rating.reference_rater import Rate, Tier, Usage, line_amount, minor_units
+from tests.rating.reference_rater import (
+    Line,
+    Override,
+    Product,
+    Rate,
+    Tier,
+    Usage,
+    line_amounts,
+    minor_units,
+)
 from tests.support import rows, run_until_close
 
 SEED = 20261101
 CUSTOMERS = 250
 START = datetime(2026, 10, 1)
+LONG_AGO = START - timedelta(days=40)
 HOURS = 31 * 24
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
-# product -> (pricing values, presentation values)
-PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "plain": ((), ()),
-    "priced": (("a", "b"), ()),
-    "shown": ((), ("x", "y")),
-}
+ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
 MODELS = ("flat", "graduated", "volume", "package", "tiered_package", "stairstep")
+# product -> (pricing values, presentation values, how quantities are billed)
+PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Product]] = {
+    "plain": ((), (), Product()),
+    "priced": (("a", "b", "c"), (), Product()),
+    "shown": ((), ("x", "y"), Product()),
+    "third": ((), (), Product(divide=Decimal(3), rounding="half_up", places=2)),
+    "scaled": (
+        ("a", "b"),
+        ("x", "y"),
+        Product(multiply=Decimal("1.5"), rounding="up", places=0),
+    ),
+}
 
-LineKey = tuple[str, str, str, str]
+Tables = dict[str, list[dict[str, Any]]]
 
 
 @dataclass
-class Company:
-    rates: dict[tuple[str, str, str], list[Rate]] = field(default_factory=dict)
-    usage: dict[LineKey, list[Usage]] = field(default_factory=dict)
-    currencies: dict[str, str] = field(default_factory=dict)
+class Account:
+    """One customer: what its contract says, and what it used."""
+
+    currency: str
+    zone: str
+    rates: dict[str, list[Rate]] = field(default_factory=dict)
+    overrides: dict[str, list[Override]] = field(default_factory=dict)
+    lines: dict[str, list[Line]] = field(default_factory=dict)
 
 
 def random_rate(dice: random.Random, starts: datetime, ends: datetime | None) -> Rate:
@@ -68,18 +91,59 @@ def random_rate(dice: random.Random, starts: datetime, ends: datetime | None) ->
             )
             for number, bound in enumerate(bounds)
         )
-    rounding = dice.choice(("up", "up", "down"))
-    return Rate(model, tiers, starts, ends, size, rounding)
+    rate = Rate(model, tiers, starts, ends, size, dice.choice(("up", "up", "down")))
+    if dice.random() < 0.3:
+        rate = replace(
+            rate,
+            free_units=Decimal(dice.choice(("0.5", "10", "33.3"))),
+            free_units_scope=dice.choice(("line", "product")),
+            free_units_reset=dice.choice(("period", "day")),
+        )
+    if dice.random() < 0.2:
+        rate = replace(rate, tier_scope="product")
+    if dice.random() < 0.2:
+        rate = replace(rate, quantity_factor=Decimal(dice.choice(("2", "0.333333"))))
+    return rate
 
 
 def money(dice: random.Random, top: int = 3) -> Decimal:
     return Decimal(dice.randint(0, top * 10**4)).scaleb(-4)
 
 
+def random_override(
+    dice: random.Random,
+    number: int,
+    values: Mapping[str, str],
+    shown: Mapping[str, str],
+) -> Override:
+    first = dice.randint(0, HOURS - 1)
+    starts = START + timedelta(hours=first)
+    ends = starts + timedelta(hours=dice.randint(1, HOURS))
+    common = Override(
+        starts,
+        ends if dice.random() < 0.6 else None,
+        priority=Decimal(number + 1),
+        added_at=LONG_AGO + timedelta(days=number),
+        shown_values=shown if dice.random() < 0.3 else {},
+    )
+    kind = dice.choice(("multiplier", "tiered", "overwrite"))
+    if kind == "overwrite":
+        price = random_rate(dice, common.starting_at, common.ending_before)
+        return replace(common, price=price, values=values)
+    bands: tuple[tuple[Decimal, Decimal | None, Decimal], ...] = (
+        (Decimal(0), None, Decimal(dice.choice(("0.9", "0.333333333333", "1.2", "0")))),
+    )
+    if kind == "tiered":
+        bound = Decimal(dice.choice(("5", "20", "33.3")))
+        bands = ((Decimal(0), bound, Decimal(1)), (bound, None, Decimal("0.5")))
+    return replace(common, bands=bands, values=values if dice.random() < 0.5 else {})
+
+
 def random_usage(dice: random.Random, rates: list[Rate]) -> list[Usage]:
     """Some uses that bring the running quantity to, below or above a bound."""
     bounds = [tier.end for rate in rates for tier in rate.tiers if tier.end]
     bounds += [Decimal(rate.package_size) for rate in rates if rate.package_size]
+    bounds += [rate.free_units for rate in rates if rate.free_units]
     hours = sorted(dice.sample(range(HOURS), dice.randint(1, 8)))
     running, found = Decimal(0), []
     for hour in hours:
@@ -97,182 +161,304 @@ def random_usage(dice: random.Random, rates: list[Rate]) -> list[Usage]:
     return found
 
 
-def write_company(folder: Path) -> Company:
+def random_windows(dice: random.Random, values: Mapping[str, str]) -> list[Rate]:
+    if dice.random() < 0.5:
+        return [replace(random_rate(dice, LONG_AGO, None), values=values)]
+    change = START + timedelta(hours=dice.randint(1, HOURS - 1))
+    return [
+        replace(random_rate(dice, LONG_AGO, change), values=values),
+        replace(random_rate(dice, change, None), values=values),
+    ]
+
+
+def random_account(dice: random.Random) -> Account:
+    account = Account(dice.choice(list(CURRENCIES)), dice.choice(ZONES))
+    for product, (priced, shown, _) in PRODUCTS.items():
+        rates = []
+        # With keys: some values have a price of their own, the others the default.
+        for value in priced:
+            if dice.random() < 0.6:
+                rates += random_windows(dice, {"kind": value})
+        rates += random_windows(dice, {})
+        account.rates[product] = rates
+        account.overrides[product] = [
+            random_override(
+                dice,
+                number,
+                {"kind": dice.choice(priced)} if priced else {},
+                {"team": dice.choice(shown)} if shown else {},
+            )
+            for number in range(dice.choice((0, 0, 1, 2, 3)))
+        ]
+        lines = []
+        for value in priced or ("",):
+            for team in shown or ("",):
+                usage = [] if dice.random() < 0.2 else random_usage(dice, rates)
+                if usage or not (priced or shown):
+                    lines.append(
+                        Line(
+                            usage,
+                            {"kind": value} if value else {},
+                            {"team": team} if team else {},
+                        )
+                    )
+        account.lines[product] = lines
+    return account
+
+
+def write_company(folder: Path) -> dict[str, Account]:
     dice = random.Random(SEED)
-    company = Company()
-    tables: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in ("customers", "rate_cards", "contracts", "rates", "rate_tiers")
-    }
+    accounts = {f"c{n:03}": random_account(dice) for n in range(CUSTOMERS)}
+    tables: Tables = {"billable_metrics": [], "products": [], "overrides": []}
     events: list[dict[str, Any]] = []
-    for number in range(CUSTOMERS):
-        customer = f"c{number:03}"
-        currency = dice.choice(list(CURRENCIES))
-        company.currencies[customer] = currency
-        tables["customers"].append({"customer_id": customer, "name": customer})
-        tables["rate_cards"].append(
-            {"rate_card_id": customer, "name": customer, "currency": currency}
-        )
-        tables["contracts"].append(
+    for product, (priced, shown, billing) in PRODUCTS.items():
+        keys = ["kind"] * bool(priced) + ["team"] * bool(shown)
+        divided = billing.divide != 1
+        converted = divided or billing.multiply != 1
+        tables["billable_metrics"].append(
             {
-                "contract_id": customer,
-                "customer_id": customer,
-                "rate_card_id": customer,
-                "starting_at": "2026-10-01T00:00Z",
+                "metric_id": product,
+                "name": product,
+                "aggregation": "SUM",
+                "aggregation_key": "units",
+                "event_types": product,
+                "group_keys": "+".join(keys),
             }
         )
-        for product, (priced, shown) in PRODUCTS.items():
-            for value in priced or ("",):
-                rates = random_windows(dice)
-                company.rates[customer, product, value] = rates
-                write_rates(tables, customer, product, value, rates)
-                for team in shown or ("",):
-                    if dice.random() < 0.2:
-                        continue
-                    usage = random_usage(dice, rates)
-                    if usage:
-                        company.usage[customer, product, value, team] = usage
-                    events += usage_events(customer, product, value, team, usage)
-    tables["billable_metrics"] = [
-        {
-            "metric_id": product,
-            "name": product,
-            "aggregation": "SUM",
-            "aggregation_key": "units",
-            "event_types": product,
-            "group_keys": "kind" if priced else "team" if shown else "",
-        }
-        for product, (priced, shown) in PRODUCTS.items()
-    ]
-    tables["products"] = [
-        {
-            "product_id": product,
-            "name": product,
-            "product_type": "USAGE",
-            "metric_id": product,
-            "pricing_group_keys": "kind" if priced else "",
-            "presentation_group_keys": "team" if shown else "",
-        }
-        for product, (priced, shown) in PRODUCTS.items()
-    ]
+        tables["products"].append(
+            {
+                "product_id": product,
+                "name": product,
+                "product_type": "USAGE",
+                "metric_id": product,
+                "pricing_group_keys": "kind" if priced else "",
+                "presentation_group_keys": "team" if shown else "",
+                "quantity_conversion": (
+                    "" if not converted else "divide" if divided else "multiply"
+                ),
+                "conversion_factor": (
+                    (billing.divide if divided else billing.multiply)
+                    if converted
+                    else ""
+                ),
+                "quantity_rounding": billing.rounding or "",
+                "rounding_places": billing.places if billing.rounding else "",
+            }
+        )
+    for customer, account in accounts.items():
+        write_account(tables, customer, account)
+        for product, lines in account.lines.items():
+            for number, line in enumerate(lines):
+                events += usage_events(customer, product, number, line)
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
     (folder / "meterhouse.yml").write_text("")
     for name, table in tables.items():
+        columns = list(dict.fromkeys(column for row in table for column in row))
         with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]))
+            writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(table)
     # In no order of time: a line does not depend on the order of arrival.
     dice.shuffle(events)
     for part in range(3):
-        lines = [json.dumps(event) for event in events[part::3]]
-        (folder / "events" / f"{part}.ndjson").write_text("\n".join(lines) + "\n")
-    return company
+        texts = [json.dumps(event) for event in events[part::3]]
+        (folder / "events" / f"{part}.ndjson").write_text("\n".join(texts) + "\n")
+    return accounts
 
 
-def random_windows(dice: random.Random) -> list[Rate]:
-    if dice.random() < 0.5:
-        return [random_rate(dice, START - timedelta(days=40), None)]
-    change = START + timedelta(hours=dice.randint(1, HOURS - 1))
+def write_account(tables: Tables, customer: str, account: Account) -> None:
+    def add(table: str, **row: Any) -> None:
+        tables.setdefault(table, []).append(row)
+
+    add("customers", customer_id=customer, name=customer, time_zone=account.zone)
+    add("rate_cards", rate_card_id=customer, name=customer, currency=account.currency)
+    add(
+        "contracts",
+        contract_id=customer,
+        customer_id=customer,
+        rate_card_id=customer,
+        multiplier_override_prioritization="explicit",
+        starting_at="2026-10-01T00:00Z",
+    )
+    for product, rates in account.rates.items():
+        for number, rate in enumerate(rates):
+            rate_id = f"{customer}-{product}-{number}"
+            priced = bool(PRODUCTS[product][0])
+            add(
+                "rates",
+                rate_id=rate_id,
+                rate_card_id=customer,
+                product_id=product,
+                pricing_group_values=(
+                    cell(rate.values) or ("kind=*" if priced and number % 2 else "")
+                ),
+                **window(rate),
+                **terms(rate),
+            )
+            for tier in steps(rate):
+                add("rate_tiers", rate_id=rate_id, **tier)
+    for product, overrides in account.overrides.items():
+        for number, override in enumerate(overrides):
+            override_id = f"{customer}-{product}-o{number}"
+            one_band = len(override.bands) == 1
+            add(
+                "overrides",
+                override_id=override_id,
+                contract_id=customer,
+                override_type=(
+                    "overwrite"
+                    if override.price
+                    else "multiplier"
+                    if one_band
+                    else "tiered"
+                ),
+                multiplier=override.bands[0][2] if one_band else "",
+                # Priorities count across the contract: products are kept apart.
+                priority=(
+                    ""
+                    if override.price
+                    else override.priority + 10 * list(PRODUCTS).index(product)
+                ),
+                created_at=instant(override.added_at),
+                **window(override),
+                **(terms(override.price) if override.price else {}),
+            )
+            add(
+                "override_specifiers",
+                override_id=override_id,
+                product_id=product,
+                pricing_group_values=cell(override.values),
+                presentation_group_values=cell(override.shown_values),
+            )
+            for tier in steps(override.price) if override.price else []:
+                add("override_tiers", override_id=override_id, **tier)
+            for start, end, multiplier in override.bands if not one_band else ():
+                add(
+                    "override_tiers",
+                    override_id=override_id,
+                    tier_start=start,
+                    tier_end="" if end is None else end,
+                    multiplier=multiplier,
+                )
+
+
+def instant(at: datetime | None) -> str:
+    return at.isoformat() + "Z" if at else ""
+
+
+def cell(values: Mapping[str, str]) -> str:
+    return "|".join(f"{key}={value}" for key, value in values.items())
+
+
+def window(window: Rate | Override) -> dict[str, Any]:
+    return {
+        "starting_at": instant(window.starting_at),
+        "ending_before": instant(window.ending_before),
+    }
+
+
+def terms(rate: Rate) -> dict[str, Any]:
+    one_price = rate.model in ("flat", "package")
+    free = rate.free_units > 0
+    return {
+        "price_model": rate.model,
+        "unit_price": rate.tiers[0].unit_price if one_price else "",
+        "package_size": rate.package_size or "",
+        "package_rounding": rate.package_rounding if rate.package_size else "",
+        "quantity_factor": rate.quantity_factor if rate.quantity_factor != 1 else "",
+        "free_units": rate.free_units if free else "",
+        "free_units_scope": rate.free_units_scope if free else "",
+        "free_units_reset": rate.free_units_reset if free else "",
+        "tier_scope": rate.tier_scope if rate.tier_scope != "line" else "",
+    }
+
+
+def steps(rate: Rate) -> list[dict[str, Any]]:
+    if rate.model in ("flat", "package"):
+        return []
     return [
-        random_rate(dice, START - timedelta(days=40), change),
-        random_rate(dice, change, None),
+        {
+            "tier_start": tier.start,
+            "tier_end": "" if tier.end is None else tier.end,
+            "unit_price": "" if rate.model == "stairstep" else tier.unit_price,
+            "flat_amount": tier.flat_amount,
+        }
+        for tier in rate.tiers
     ]
 
 
-def write_rates(
-    tables: dict[str, list[dict[str, Any]]],
-    customer: str,
-    product: str,
-    value: str,
-    rates: list[Rate],
-) -> None:
-    for number, rate in enumerate(rates):
-        rate_id = f"{customer}-{product}{value}-{number}"
-        one_price = rate.model in ("flat", "package")
-        tables["rates"].append(
-            {
-                "rate_id": rate_id,
-                "rate_card_id": customer,
-                "product_id": product,
-                "price_model": rate.model,
-                "pricing_group_values": f"kind={value}" if value else "",
-                "unit_price": rate.tiers[0].unit_price if one_price else "",
-                "package_size": rate.package_size or "",
-                "package_rounding": rate.package_rounding if rate.package_size else "",
-                "starting_at": rate.starting_at.isoformat() + "Z",
-                "ending_before": (
-                    rate.ending_before.isoformat() + "Z" if rate.ending_before else ""
-                ),
-            }
-        )
-        if not one_price:
-            tables["rate_tiers"] += [
-                {
-                    "rate_id": rate_id,
-                    "tier_start": tier.start,
-                    "tier_end": "" if tier.end is None else tier.end,
-                    "unit_price": "" if rate.model == "stairstep" else tier.unit_price,
-                    "flat_amount": tier.flat_amount,
-                }
-                for tier in rate.tiers
-            ]
-
-
 def usage_events(
-    customer: str, product: str, value: str, team: str, usage: list[Usage]
+    customer: str, product: str, number: int, line: Line
 ) -> list[dict[str, Any]]:
-    properties = {"kind": value} if value else {"team": team} if team else {}
     return [
         {
-            "transaction_id": f"{customer}-{product}-{value}-{team}-{number}",
+            "transaction_id": f"{customer}-{product}-{number}-{use_number}",
             "customer_id": customer,
             "event_type": product,
             "timestamp": use.at.isoformat() + "Z",
-            "properties": {**properties, "units": str(use.quantity)},
+            "properties": {
+                **line.values,
+                **line.shown_values,
+                "units": str(use.quantity),
+            },
         }
-        for number, use in enumerate(usage)
+        for use_number, use in enumerate(line.usage)
     ]
 
 
 @pytest.fixture(scope="module")
-def billed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Company]:
+def billed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, dict[str, Account]]:
     folder = tmp_path_factory.mktemp("random") / "company"
-    company = write_company(folder)
+    accounts = write_company(folder)
     check_workspace(Workspace.load(folder))
     run_until_close(folder, "2026-11-01T01:00", backfill=True)
-    return folder, company
+    return folder, accounts
 
 
-def expected_lines(company: Company) -> dict[LineKey, Decimal]:
-    lines = {
-        key: line_amount(company.rates[key[:3]], usage)
-        for key, usage in company.usage.items()
-    }
-    # A product without dimensions shows a line without usage too.
-    for (customer, product, value), rates in company.rates.items():
-        if product == "plain":
-            key = (customer, product, value, "")
-            lines.setdefault(key, line_amount(rates, []))
+def expected_lines(
+    accounts: dict[str, Account],
+) -> dict[tuple[str, ...], tuple[Decimal, Decimal, int]]:
+    lines = {}
+    for customer, account in accounts.items():
+        exponent = CURRENCIES[account.currency]
+        for product, (_, _, billing) in PRODUCTS.items():
+            mine = account.lines[product]
+            amounts = line_amounts(
+                billing,
+                account.rates[product],
+                mine,
+                account.overrides[product],
+                account.zone,
+            )
+            for line, (quantity, amount) in zip(mine, amounts, strict=True):
+                key = (
+                    customer,
+                    product,
+                    *line.values.values(),
+                    *line.shown_values.values(),
+                )
+                lines[key] = (quantity, amount, minor_units(amount, exponent))
     return lines
 
 
-def value_of(group_values: str) -> str:
-    return "".join(json.loads(group_values).values())
+def values_of(group_values: str) -> tuple[str, ...]:
+    return tuple(json.loads(group_values).values())
 
 
 def test_every_line_is_as_the_reference_rater_has_it(
-    billed: tuple[Path, Company],
+    billed: tuple[Path, dict[str, Account]],
 ) -> None:
-    folder, company = billed
+    folder, accounts = billed
     found = {
         (
             line["customer_id"],
             line["product_id"],
-            value_of(line["pricing_group_values"]),
-            value_of(line["presentation_group_values"]),
-        ): (line["amount"], line["amount_minor"])
+            *values_of(line["pricing_group_values"]),
+            *values_of(line["presentation_group_values"]),
+        ): (line["quantity"], line["amount"], line["amount_minor"])
         for line in rows(
             folder,
             "select lines.*, invoices.customer_id "
@@ -282,11 +468,8 @@ def test_every_line_is_as_the_reference_rater_has_it(
             "and lines.line_type = 'usage'",
         )
     }
-    expected = {
-        key: (amount, minor_units(amount, CURRENCIES[company.currencies[key[0]]]))
-        for key, amount in expected_lines(company).items()
-    }
-    assert len(expected) > 900
+    expected = expected_lines(accounts)
+    assert len(expected) > 2000
     assert set(found) == set(expected)
     wrong = {
         key: (found[key], expected[key]) for key in found if found[key] != expected[key]
@@ -294,17 +477,21 @@ def test_every_line_is_as_the_reference_rater_has_it(
     assert wrong == {}
 
 
-def test_every_price_model_was_met(billed: tuple[Path, Company]) -> None:
+def test_every_price_model_was_met(billed: tuple[Path, dict[str, Account]]) -> None:
     folder, _ = billed
     met = rows(
         folder,
-        "select price_model, count(*) as n from invoicing.invoice_sub_lines group by 1",
+        "select price_model, charge, override_id is not null as overridden, "
+        "count(*) as n from invoicing.invoice_sub_lines group by all",
     )
-    assert {row["price_model"] for row in met} == set(MODELS)
-    assert min(row["n"] for row in met) > 50
-    flat = rows(
-        folder,
-        "select count(*) as n from invoicing.invoice_sub_lines "
-        "where unit_price is null",
-    )
-    assert flat[0]["n"] > 100
+    for model in MODELS:
+        for overridden in (True, False):
+            charges = {
+                row["charge"]: row["n"]
+                for row in met
+                if (row["price_model"], row["overridden"]) == (model, overridden)
+            }
+            assert charges["unit"] > 50
+            assert charges["free"] > 5
+            if model not in ("flat", "package"):
+                assert charges["flat"] > 20

@@ -1,7 +1,7 @@
 {#
-  Free units come off before any is priced, in the order of time; what is left counts
-  through the tiers. Both have a scope: the line, or all lines of the product together;
-  free units may be given anew each day of the customer's time zone.
+  Free units come off before any is priced; what is left counts through the tiers. Mostly
+  a line does both for itself, by the terms in force in each slice; products with scopes
+  count the running sum of what each slice had left.
 #}
 with
 
@@ -11,89 +11,45 @@ slices as (
 
 ),
 
+scoped_slices as (
+
+    select * from {{ ref('scoped_slices') }}
+
+),
+
 rates as (
 
     select * from {{ ref('price_book_rates') }}
 
 ),
 
-periods as (
-
-    select * from {{ ref('billing_periods') }}
-
-),
-
-customers as (
-
-    select * from {{ ref('stg_catalog__customers') }}
-
-),
-
-scoped as (
+alone as (
 
     select
         slices.*,
-        rates.free_units,
-        rates.free_units_scope = 'line'
-        and rates.free_units_reset = 'period'
-        and rates.tier_scope = 'line' as counts_alone,
-        case rates.free_units_scope
-            when 'product' then slices.product_id
-            else slices.line_id
-        end
-        || case rates.free_units_reset
-            when 'day'
-                then '/' || cast(
-                    {{ local_date(
-                        'slices.slice_start', "coalesce(customers.time_zone, 'UTC')"
-                    ) }} as string
-                )
-            else ''
-        end as allowance,
-        case rates.tier_scope
-            when 'product' then slices.product_id
-            else slices.line_id
-        end as counter
+        {{ free_part('slices.quantity_before', 'rates.') }} as free_before,
+        {{ free_part('slices.quantity_after', 'rates.') }} as free_after,
+        {{ free_part('slices.line_quantity', 'rates.') }} as free_total
     from slices
     inner join rates
         on
             slices.price_book = rates.price_book
             and slices.rate_id = rates.rate_id
-    inner join periods
-        on slices.period_id = periods.period_id
-    left join customers
-        on periods.customer_id = customers.customer_id
+    where
+        not exists (
+            select 1
+            from scoped_slices
+            where scoped_slices.slice_id = slices.slice_id
+        )
 
 ),
 
-allowed as (
+together as (
 
     select
         *,
-        case
-            when counts_alone then quantity_before
-            else {{ running_in('allowance', 'quantity') }} - quantity
-        end as allowance_before,
-        case
-            when counts_alone then quantity_after
-            else {{ running_in('allowance', 'quantity') }}
-        end as allowance_after
-    from scoped
-
-),
-
-freed as (
-
-    select
-        *,
-        {{ to_quantity(
-            free_part('allowance_after') ~ ' - ' ~ free_part('allowance_before')
-        ) }} as free_quantity,
-        {{ to_quantity(
-            'quantity - (' ~ free_part('allowance_after') ~ ' - '
-            ~ free_part('allowance_before') ~ ')'
-        ) }} as billable_quantity
-    from allowed
+        quantity - free_quantity as billable_quantity
+    from scoped_slices
 
 ),
 
@@ -106,28 +62,47 @@ final as (
         price_book,
         rate_id,
         override_id,
-        free_quantity,
+        {{ to_quantity('free_after - free_before') }} as free_quantity,
+        {{ to_quantity('quantity_before - free_before') }} as billable_before,
+        {{ to_quantity('quantity_after - free_after') }} as billable_after,
+        {{ to_quantity('line_quantity - free_total') }} as billable_total,
+        slice_number
+    from alone
+    union all
+    select
+        slice_id,
+        line_id,
+        period_id,
+        price_book,
+        rate_id,
+        override_id,
+        {{ to_quantity('free_quantity') }} as free_quantity,
         {{ to_quantity(
             'case when counts_alone then quantity_before - '
-            ~ free_part('quantity_before') ~ ' else '
-            ~ running_in('counter', 'billable_quantity') ~ ' - billable_quantity end'
+            ~ free_part('quantity_before') ~ ' else ' ~ running_in_tiers('billable_quantity')
+            ~ ' - billable_quantity end'
         ) }} as billable_before,
         {{ to_quantity(
             'case when counts_alone then quantity_after - '
-            ~ free_part('quantity_after') ~ ' else '
-            ~ running_in('counter', 'billable_quantity') ~ ' end'
+            ~ free_part('quantity_after') ~ ' else ' ~ running_in_tiers('billable_quantity')
+            ~ ' end'
         ) }} as billable_after,
         {{ to_quantity(
-            'case when counts_alone then line_quantity - '
-            ~ free_part('line_quantity')
-            ~ ' else sum(billable_quantity) over (partition by period_id, counter) end'
+            'case when counts_alone then line_quantity - ' ~ free_part('line_quantity')
+            ~ " when tier_scope = 'product'"
+            ~ ' then sum(billable_quantity) over (partition by period_id, product_id)'
+            ~ ' else sum(billable_quantity) over (partition by period_id, line_id) end'
         ) }} as billable_total,
-        cast(
-            row_number() over (
-                partition by period_id, counter order by {{ slice_order() }}
-            ) as bigint
-        ) as slice_number
-    from freed
+        case
+            when tier_scope = 'product'
+                then cast(
+                    row_number() over (
+                        partition by period_id, product_id order by {{ slice_order() }}
+                    ) as bigint
+                )
+            else slice_number
+        end as slice_number
+    from together
 
 )
 

@@ -1,7 +1,8 @@
 {#
   Entitled usage of each price, cut at days and at the windows of its price; at hours
-  only where something starts or ends within a day: a grant of the customer, or free
-  units that are given by the customer's own day.
+  only where that is not enough: on a day within which one of the customer's grants starts
+  or ends, for free units of the customer's own day, and for lines that share free units
+  or tiers in the order of time.
 #}
 with
 
@@ -14,13 +15,26 @@ period_usage as (
 
 ),
 
-daily_rates as (
+scoped_rates as (
 
     select
         price_book,
         rate_id
     from {{ ref('price_book_rates') }}
-    where free_units_reset = 'day'
+    where not {{ counts_alone() }}
+
+),
+
+scoped_products as (
+
+    select distinct
+        period_usage.period_id,
+        period_usage.product_id
+    from period_usage
+    inner join scoped_rates
+        on
+            period_usage.price_book = scoped_rates.price_book
+            and period_usage.rate_id = scoped_rates.rate_id
 
 ),
 
@@ -61,12 +75,12 @@ stepped as (
     select
         period_usage.*,
         case
-            when hourly_days.usage_date is null and daily_rates.rate_id is null
+            when hourly_days.usage_date is null and scoped_products.product_id is null
                 then cast(date_trunc('day', period_usage.usage_hour) as timestamp)
             else period_usage.usage_hour
         end as step_start,
         case
-            when hourly_days.usage_date is null and daily_rates.rate_id is null
+            when hourly_days.usage_date is null and scoped_products.product_id is null
                 then 24
             else 1
         end as step_hours
@@ -75,10 +89,10 @@ stepped as (
         on
             period_usage.customer_id = hourly_days.customer_id
             and cast(period_usage.usage_hour as date) = hourly_days.usage_date
-    left join daily_rates
+    left join scoped_products
         on
-            period_usage.price_book = daily_rates.price_book
-            and period_usage.rate_id = daily_rates.rate_id
+            period_usage.period_id = scoped_products.period_id
+            and period_usage.product_id = scoped_products.product_id
 
 ),
 
