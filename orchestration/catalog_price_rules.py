@@ -13,7 +13,7 @@ _TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
 _PACKAGED = "'package', 'tiered_package'"
 _UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
 
-# Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, and a=* is any a.
+# Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, a=* is any a.
 _PAIRS = (
     "list_sort(list_filter(string_split(coalesce({0}, ''), '|'), "
     "lambda item: item <> '' and not ends_with(item, '=*')))"
@@ -563,7 +563,8 @@ def _bands(findings: Findings) -> None:
         file,
         "multiplier",
         f"select t.line, t.override_id {joined} where o.override_type = 'tiered' "
-        "and (t.multiplier is null or coalesce(t.unit_price, t.flat_amount) is not null)",
+        "and (t.multiplier is null "
+        "or coalesce(t.unit_price, t.flat_amount) is not null)",
         "the bands of the tiered override '{0}' have a multiplier and nothing else",
         "Fill in multiplier; leave unit_price and flat_amount blank.",
     )

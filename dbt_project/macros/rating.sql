@@ -245,3 +245,30 @@
     coalesce({{ override_windows }}.is_entitled, {{ rate_windows }}.is_entitled)
         as is_entitled
 {%- endmacro %}
+
+{# The quantities at both ends of a slice and of its whole line, multiplied, divided and
+   rounded as integer units: `multiplied_before`, `multiplied_after`, ... #}
+{% macro multiplied_ends() -%}
+    {%- for end in ('before', 'after', 'total') %}
+    case
+        when is_converted then ({{ to_integer_units('metered_' ~ end) }}) * numerator
+    end as multiplied_{{ end }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro converted_ends() -%}
+    {%- for end in ('before', 'after', 'total') %}
+    {{ divide_rounded('multiplied_' ~ end, 'denominator', "'half_up'") }}
+        as converted_{{ end }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro rounded_ends() -%}
+    {%- for end in ('before', 'after', 'total') %}
+    case
+        when quantity_rounding is null then converted_{{ end }}
+        else {{ divide_rounded('converted_' ~ end, 'rounding_units', 'quantity_rounding') }}
+            * rounding_units
+    end as rounded_{{ end }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}

@@ -297,7 +297,8 @@ STATEMENTS = [
     Case(
         "two rates name equally many values",
         {"check_one_rate_per_usage_hour"},
-        "update rating.rate_windows set equal_matches = 2 where rate_id = 'usd-storage'",
+        "update rating.rate_windows set equal_matches = 2"
+        " where rate_id = 'usd-storage'",
     ),
     Case(
         "two contracts bill one hour",

@@ -1,5 +1,5 @@
-"""The rules of rating in plain Python decimals, written from docs/pricing.md. No SQL was
-looked at; keep it short enough to check by reading."""
+"""The rules of rating in plain Python decimals, written from docs/pricing.md. No SQL
+was looked at; keep it short enough to check by reading."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Rate:
 
 @dataclass(frozen=True)
 class Override:
-    """What a contract changes in the prices for `values`: `bands` (start, end, multiplier)
-    of quantity, or `price`, a price of its own."""
+    """What a contract changes in the prices for `values`: `bands` of quantity (start,
+    end, multiplier), or `price`, a price of its own."""
 
     starting_at: datetime
     ending_before: datetime | None = None

@@ -164,7 +164,7 @@ def test_every_declared_column_says_what_it_is() -> None:
             assert column.description.endswith(".")
             if reference := column.meta.get("references"):
                 target, key = reference.split(".")
-                assert tables[target].key [0] == key
+                assert tables[target].key[0] == key
 
 
 def test_a_large_catalog_takes_seconds(workspace: Workspace) -> None:

@@ -4,21 +4,9 @@
    within the window of the product's version whose tags they ask for. #}
 with
 
-product_usage as (
+combinations as (
 
-    select * from {{ ref('product_usage') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('billing_periods') }}
-
-),
-
-contract_products as (
-
-    select * from {{ ref('contract_products') }}
+    select * from {{ ref('override_combinations') }}
 
 ),
 
@@ -40,35 +28,14 @@ specifiers as (
 
 ),
 
-combinations as (
-
-    select
-        price_book,
-        contract_id,
-        product_id,
-        pricing_group_values,
-        presentation_group_values
-    from product_usage
-    where contract_id in (select overrides.contract_id from overrides)
-    union
-    -- Products without keys show a line without usage too.
-    select
-        periods.price_book,
-        periods.contract_id,
-        contract_products.product_id,
-        '{}' as pricing_group_values,
-        '{}' as presentation_group_values
-    from contract_products
-    inner join periods
-        on contract_products.period_id = periods.period_id
-    where periods.contract_id in (select overrides.contract_id from overrides)
-
-),
-
-final as (
+matched as (
 
     select distinct
-        combinations.*,
+        combinations.price_book,
+        combinations.contract_id,
+        combinations.product_id,
+        combinations.pricing_group_values,
+        combinations.presentation_group_values,
         overrides.override_id,
         overrides.override_type,
         overrides.choice_rank,
@@ -107,7 +74,13 @@ final as (
                 or {{ list_has_all('products.tags', 'specifiers.product_tags') }}
             )
 
+),
+
+final as (
+
+    select * from matched
+    where ending_before is null or starting_at < ending_before
+
 )
 
 select * from final
-where ending_before is null or starting_at < ending_before

@@ -5,21 +5,9 @@
    so that its time is whole. #}
 with
 
-product_usage as (
+combinations as (
 
-    select * from {{ ref('product_usage') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('billing_periods') }}
-
-),
-
-contract_products as (
-
-    select * from {{ ref('contract_products') }}
+    select * from {{ ref('rate_combinations') }}
 
 ),
 
@@ -27,27 +15,6 @@ rates as (
 
     select * from {{ ref('price_book_rates') }}
     where rate_card_id is not null
-
-),
-
-combinations as (
-
-    select
-        price_book,
-        rate_card_id,
-        product_id,
-        pricing_group_values
-    from product_usage
-    union
-    -- Products without keys show a line without usage too.
-    select
-        periods.price_book,
-        periods.rate_card_id,
-        contract_products.product_id,
-        '{}' as pricing_group_values
-    from contract_products
-    inner join periods
-        on contract_products.period_id = periods.period_id
 
 ),
 

@@ -33,20 +33,20 @@ covering as (
                 case matched_overrides.override_type
                     when 'entitlement' then 1
                     else 0
-                end,
-                matched_overrides.choice_rank,
+                end asc,
+                matched_overrides.choice_rank asc,
                 case matched_overrides.override_type
                     when 'overwrite' then matched_overrides.added_at
                 end desc,
-                matched_overrides.override_id
+                matched_overrides.override_id asc
         ) as price_choice,
         row_number() over (
             partition by
                 {{ prefixed(override_keys(), 'windows.') }}, windows.starting_at
             order by
-                case when matched_overrides.is_entitled is null then 1 else 0 end,
+                case when matched_overrides.is_entitled is null then 1 else 0 end asc,
                 matched_overrides.added_at desc,
-                matched_overrides.override_id
+                matched_overrides.override_id asc
         ) as entitlement_choice
     from windows
     left join matched_overrides
@@ -64,7 +64,8 @@ final as (
         {{ prefixed(override_keys()) }},
         max(
             case
-                when price_choice = 1 and override_type <> 'entitlement' then override_id
+                when price_choice = 1 and override_type <> 'entitlement'
+                    then override_id
             end
         ) as override_id,
         max(

@@ -36,17 +36,17 @@ final as (
 
     select
         products.*,
-        case quantity_conversion
-            when 'multiply' then {{ decimal_numerator('conversion_factor') }}
-            when 'divide' then {{ decimal_denominator('conversion_factor') }}
+        case products.quantity_conversion
+            when 'multiply' then {{ decimal_numerator('products.conversion_factor') }}
+            when 'divide' then {{ decimal_denominator('products.conversion_factor') }}
             else 1
         end as conversion_numerator,
-        case quantity_conversion
-            when 'multiply' then {{ decimal_denominator('conversion_factor') }}
-            when 'divide' then {{ decimal_numerator('conversion_factor') }}
+        case products.quantity_conversion
+            when 'multiply' then {{ decimal_denominator('products.conversion_factor') }}
+            when 'divide' then {{ decimal_numerator('products.conversion_factor') }}
             else 1
         end as conversion_denominator,
-        {{ units_of_place('rounding_places') }} as rounding_units
+        {{ units_of_place('products.rounding_places') }} as rounding_units
     from products
 
 )

@@ -1,4 +1,4 @@
-{# Today's prices, and the prices of each close as they were frozen then. The price of an
+{# Today's prices, and those of each close as they were frozen then. The price of an
    overwrite stands beside the rates, under the override's id and on no card. #}
 {{ config(materialized='view') }}
 

@@ -1,3 +1,4 @@
+{% set slice_ids = 'slice_id, line_id, period_id, rate_id, override_id' -%}
 {#
   The increment rule. q runs over a line's slices in time; a slice charges F(q after) -
   F(q before) with F the price model of the slice's own rate; the first slice of a line
@@ -41,11 +42,7 @@ shares as (
 unit_charges as (
 
     select
-        slice_id,
-        line_id,
-        period_id,
-        rate_id,
-        override_id,
+        {{ slice_ids }},
         'unit' as charge,
         tier_start,
         tier_end,
@@ -68,11 +65,7 @@ unit_charges as (
 flat_charges as (
 
     select
-        slice_id,
-        line_id,
-        period_id,
-        rate_id,
-        override_id,
+        {{ slice_ids }},
         'flat' as charge,
         tier_start,
         tier_end,
@@ -90,11 +83,7 @@ flat_charges as (
 free_charges as (
 
     select
-        slice_id,
-        line_id,
-        period_id,
-        rate_id,
-        override_id,
+        {{ slice_ids }},
         'free' as charge,
         tier_start,
         cast(null as {{ quantity_type() }}) as tier_end,

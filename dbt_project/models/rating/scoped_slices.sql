@@ -94,10 +94,10 @@ final as (
 
     select
         *,
-        {{ free_part('allowance_after') }} - {{ free_part('allowance_after - quantity') }}
-            as free_quantity
+        {{ free_part('allowance_after') }}
+        - {{ free_part('allowance_after - quantity') }} as free_quantity
     from counted
 
 )
 
-select * from final
+select * from final -- noqa: AM04

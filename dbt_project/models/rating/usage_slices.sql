@@ -1,96 +1,12 @@
 {#
-  Metered quantities become billed ones: conversion, factor of the price, rounding. Both
-  ends of a slice are converted by the terms in force in it, and the slice is their
-  difference: only the running quantity of a line is ever rounded.
+  The smallest pieces that are priced. A slice's quantity is the difference of its two
+  ends, so slices add up to their line however it is cut.
 #}
 with
 
-metered_slices as (
+converted_slices as (
 
-    select * from {{ ref('metered_slices') }}
-
-),
-
-products as (
-
-    select * from {{ ref('price_book_products') }}
-
-),
-
-rates as (
-
-    select * from {{ ref('price_book_rates') }}
-
-),
-
-termed as (
-
-    select
-        metered_slices.*,
-        products.quantity_conversion is not null
-        or products.quantity_rounding is not null
-        or rates.quantity_factor <> 1 as is_converted,
-        products.quantity_rounding,
-        products.rounding_units,
-        cast(
-            products.conversion_numerator * rates.factor_numerator as {{ big_integer() }}
-        ) as numerator,
-        cast(
-            products.conversion_denominator
-            * rates.factor_denominator as {{ big_integer() }}
-        ) as denominator
-    from metered_slices
-    inner join products
-        on
-            metered_slices.price_book = products.price_book
-            and metered_slices.product_id = products.product_id
-            and metered_slices.product_starting_at = products.starting_at
-    inner join rates
-        on
-            metered_slices.price_book = rates.price_book
-            and metered_slices.rate_id = rates.rate_id
-
-),
-
-multiplied as (
-
-    select
-        *,
-        {% for end in ('before', 'after', 'total') -%}
-        case
-            when is_converted
-                then ({{ to_integer_units('metered_' ~ end) }}) * numerator
-        end as multiplied_{{ end }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from termed
-
-),
-
-converted as (
-
-    select
-        *,
-        {% for end in ('before', 'after', 'total') -%}
-        {{ divide_rounded('multiplied_' ~ end, 'denominator', "'half_up'") }}
-            as converted_{{ end }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from multiplied
-
-),
-
-rounded as (
-
-    select
-        *,
-        {% for end in ('before', 'after', 'total') -%}
-        case
-            when quantity_rounding is null then converted_{{ end }}
-            else {{ divide_rounded(
-                'converted_' ~ end, 'rounding_units', 'quantity_rounding'
-            ) }} * rounding_units
-        end as rounded_{{ end }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from converted
+    select * from {{ ref('converted_slices') }}
 
 ),
 
@@ -104,7 +20,7 @@ billed as (
             else metered_{{ end }}
         end as billed_{{ end }}{% if not loop.last %},{% endif %}
         {% endfor %}
-    from rounded
+    from converted_slices
 
 ),
 

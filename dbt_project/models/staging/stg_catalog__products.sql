@@ -18,4 +18,6 @@ select
     end as starting_at,
     lead(starting_at) over one_product as ending_before
 from {{ source('catalog', 'products') }}
-window one_product as (partition by product_id order by coalesce(starting_at, {{ beginning() }}))
+window one_product as (
+    partition by product_id order by coalesce(starting_at, {{ beginning() }})
+)

@@ -2,11 +2,11 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'period_usage'}},
-        'description': 'No usage hour of a product is priced by two rates, or by a rate that another ties with.',
+        'description': 'No usage hour of a product is priced by two rates, nor by one that ties.',
     },
 ) }}
 
-{# Two rates for one hour would charge its usage twice, and which of two equal rates holds
+{# Two rates for one hour would charge its usage twice, and which of two equal ones holds
    would be chance. The preflight of the catalog refuses both in files; prices made by SQL
    models are only seen here. #}
 with
