@@ -132,6 +132,27 @@ class Dbt:
             raise DbtError(self._reason(result))
         return said
 
+    def sources_of(self, folder: str, source: str) -> set[str]:
+        """Tables of a source that the models of a folder read, through whatever lies
+        between."""
+        manifest = _parsed(self)
+        pending = [
+            node.unique_id
+            for node in manifest.nodes.values()
+            if node.resource_type == "model" and node.fqn[1] == folder
+        ]
+        seen: set[str] = set()
+        while pending:
+            unique_id = pending.pop()
+            if unique_id not in seen and unique_id in manifest.nodes:
+                pending += manifest.nodes[unique_id].depends_on.nodes
+            seen.add(unique_id)
+        return {
+            table.name
+            for unique_id, table in manifest.sources.items()
+            if unique_id in seen and table.source_name == source
+        }
+
     def manifest_path(self) -> Path:
         """manifest.json of the parsed project, parsing it when it is not there yet."""
         path = self.workspace.dbt_target / "manifest.json"

@@ -178,6 +178,7 @@
 {# One row that says what this run is: the same inputs give the same build_id. #}
 {% macro mount_build() %}
     {% set relation = 'ops.build' %}
+    {% do remember_catalog_files() %}
     {% set catalog_hash = catalog_hash_sql() %}
     {% do run_query('drop table if exists ' ~ relation) %}
     {% do run_query(
@@ -193,21 +194,27 @@
     ) %}
 {% endmacro %}
 
+{# Which files the hash of the build is made of: `meterhouse diff` tells an edit by them. #}
+{% macro remember_catalog_files() -%}
+    {{ return(adapter.dispatch('remember_catalog_files', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__remember_catalog_files() -%}
+    {% do run_query(
+        'create or replace table ops.catalog_files as '
+        ~ 'select parse_filename(filename) as catalog_file, sha256(content) as content_hash '
+        ~ "from read_text(['" ~ workspace_path('catalog/*.csv') ~ "'])"
+    ) %}
+{%- endmacro %}
+{% macro spark__remember_catalog_files() -%}
+{%- endmacro %}
+
 {% macro catalog_hash_sql() -%}
     {{ return(adapter.dispatch('catalog_hash_sql', 'meterhouse')()) }}
 {%- endmacro %}
 {% macro default__catalog_hash_sql() -%}
     (
-        select
-            sha256(
-                coalesce(
-                    string_agg(
-                        parse_filename(filename) || ':' || sha256(content), ',' order by parse_filename(filename)
-                    ),
-                    ''
-                )
-            )
-        from read_text(['{{ workspace_path('catalog/*.csv') }}'])
+        select sha256(coalesce(string_agg(catalog_file || ':' || content_hash, ',' order by catalog_file), ''))
+        from ops.catalog_files
     )
 {%- endmacro %}
 {# The command passes the same hash, computed in Python (orchestration.catalog). #}
