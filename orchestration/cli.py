@@ -113,15 +113,22 @@ def diff(
     workspace: WorkspaceOption = Path("workspace"),
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write every difference to a CSV file."),
+        typer.Option(
+            "--output",
+            "-o",
+            dir_okay=False,
+            help="Write every difference to a CSV file.",
+        ),
     ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 when there are differences.")
     ] = False,
 ) -> None:
-    """Show what the catalog as it stands changes in the open drafts; changes nothing."""
+    """Show what the edited catalog changes in the open drafts. Nothing is written."""
     from orchestration.run_report import print_diff, progress_bar
 
+    if output and not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--output {output}: there is no such folder")
     with _errors():
         from orchestration import progress
         from orchestration.draft_diff import diff_drafts, write_csv

@@ -148,8 +148,11 @@ class LineChange:
     @property
     def difference(self) -> Decimal:
         """New less old; the whole amount where a line appears or vanishes."""
+        # A zero of the other's decimals: 0.00, not 0.
         if self.old is None or self.new is None:
-            return self.new if self.new is not None else -(self.old or Decimal())
+            only = self.new if self.old is None else self.old
+            nothing = only - only if only is not None else Decimal()
+            return (self.new or nothing) - (self.old or nothing)
         return self.new - self.old
 
 
@@ -317,9 +320,7 @@ def _changed_files(
         return None
     now = file_hashes(copied)
     return tuple(
-        sorted(
-            name for name in built | now if built.get(name) != now.get(name)
-        )
+        sorted(name for name in built | now if built.get(name) != now.get(name))
     )
 
 
@@ -357,7 +358,9 @@ def _differences(
     }
 
     def whole(minor: int | None, currency: str) -> Decimal | None:
-        return None if minor is None else Decimal(int(minor)).scaleb(-exponents[currency])
+        return (
+            None if minor is None else Decimal(int(minor)).scaleb(-exponents[currency])
+        )
 
     changes = []
     for row in warehouse.rows(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # A price list touches every customer: the screen shows the largest, the file all.
 LISTED_CHANGES = 50
+MONEY = frozenset({"old", "new", "difference"})
 
 
 @contextmanager
@@ -160,6 +161,10 @@ def print_diff(console: Console, diff: DraftDiff) -> None:
             f"{len(lines) - LISTED_CHANGES:,} smaller differences are not shown; "
             "--output FILE.csv writes all."
         )
+    _print_totals(console, diff)
+
+
+def _print_totals(console: Console, diff: DraftDiff) -> None:
     totals = [
         {
             "currency": total.currency,
@@ -172,14 +177,12 @@ def print_diff(console: Console, diff: DraftDiff) -> None:
         }
         for total in diff.totals
     ]
-    console.print(_table("All open drafts", totals, MONEY))
+    if totals:
+        console.print(_table("All open drafts", totals, MONEY))
     console.print(
         f"New invoices: {diff.invoices_appeared:,}; "
         f"invoices gone: {diff.invoices_vanished:,}."
     )
-
-
-MONEY = frozenset({"old", "new", "difference"})
 
 
 def print_status(console: Console, workspace: Workspace) -> None:
@@ -243,9 +246,7 @@ def _table(
     """`numbers` are columns of numbers that may be empty in the first row."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for name, value in rows[0].items():
-        number = (
-            name in numbers or isinstance(value, int) or hasattr(value, "as_tuple")
-        )
+        number = name in numbers or isinstance(value, int) or hasattr(value, "as_tuple")
         table.add_column(name.replace("_", " "), justify="right" if number else "left")
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
