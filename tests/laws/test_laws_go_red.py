@@ -113,6 +113,12 @@ STATEMENTS = [
         "delete from invoicing.unbilled_usage where customer_id = 'epsilon'",
     ),
     Case(
+        "usage of a closed month without a price is not explained",
+        {"law_1_unrated_usage_has_a_reason"},
+        "delete from invoicing.unbilled_usage where reason = 'no_rate'"
+        " and customer_id = 'acme' and usage_hour < timestamp '2026-10-01'",
+    ),
+    Case(
         "an unknown customer's event is not listed",
         {"law_1_unrated_usage_has_a_reason"},
         "delete from invoicing.unbilled_usage where reason = 'unknown_customer'",
