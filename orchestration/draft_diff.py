@@ -357,10 +357,8 @@ def _differences(
         for row in warehouse.rows("select * from staging.stg_currencies")
     }
 
-    def whole(minor: int | None, currency: str) -> Decimal | None:
-        return (
-            None if minor is None else Decimal(int(minor)).scaleb(-exponents[currency])
-        )
+    def whole(minor: int, currency: str) -> Decimal:
+        return Decimal(int(minor)).scaleb(-exponents[currency])
 
     changes = []
     for row in warehouse.rows(
@@ -369,15 +367,16 @@ def _differences(
         old, new = row.pop("old_minor"), row.pop("new_minor")
         for name in ("period_start", "period_end"):
             row[name] = row[name].replace(tzinfo=UTC)
-        currency = row["currency"]
-        changes.append(
-            LineChange(**row, old=whole(old, currency), new=whole(new, currency))
-        )
+        amounts = {
+            side: None if minor is None else whole(minor, row["currency"])
+            for side, minor in (("old", old), ("new", new))
+        }
+        changes.append(LineChange(**row, **amounts))
     totals = [
         CurrencyTotal(
             currency=row["currency"],
-            old=whole(row["old_minor"], row["currency"]) or Decimal(),
-            new=whole(row["new_minor"], row["currency"]) or Decimal(),
+            old=whole(row["old_minor"], row["currency"]),
+            new=whole(row["new_minor"], row["currency"]),
             changed=row["changed"],
             appeared=row["appeared"],
             vanished=row["vanished"],

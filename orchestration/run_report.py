@@ -247,7 +247,13 @@ def _table(
     table = Table(title=title, title_justify="left", header_style="bold")
     for name, value in rows[0].items():
         number = name in numbers or isinstance(value, int) or hasattr(value, "as_tuple")
-        table.add_column(name.replace("_", " "), justify="right" if number else "left")
+        # On a narrow screen names wrap; a figure or an id is never cut short.
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     return table
