@@ -35,6 +35,9 @@ from orchestration.workspace import Workspace
 
 DRAFTS = ("+draft_invoice_lines", "+draft_invoices")
 
+# Databases are copied or left out, never shared with the copy.
+STORES = {".duckdb", ".sqlite", ".wal"}
+
 CSV_COLUMNS = (
     "customer_id",
     "contract_id",
@@ -194,7 +197,7 @@ def diff_drafts(
 
     Raises:
         WorkspaceError: the catalog has a mistake.
-        RunRefused: there is no run to compare with, or usage came in after it.
+        RunRefused: there is no run to compare with, or one is under way.
         DbtError: a model failed, or a check that a run would refuse to go on behind.
     """
     check_workspace(workspace)
@@ -231,21 +234,24 @@ def _nothing_to_compare(workspace: Workspace) -> str:
 
 
 def _copy(workspace: Workspace, folder: Path) -> Workspace:
-    """A workspace to be thrown away. Only the lake stays where it is: it is the large
-    part, and nothing between metering and the drafts writes it."""
+    """A workspace to be thrown away. The lake and what SQL of the workspace's own may
+    read stay where they are: nothing between metering and the drafts writes there."""
     copied = Workspace(folder, workspace.settings)
     for name in (workspace.warehouse.name, f"{workspace.warehouse.name}.wal"):
         if (workspace.directory / name).exists():
             shutil.copyfile(workspace.directory / name, folder / name)
+    copied.models.mkdir()
     for source, target in (
         (workspace.catalog, copied.catalog),
         (workspace.models, copied.models),
         (workspace.ops, copied.ops),
     ):
         if source.is_dir():
-            shutil.copytree(source, target)
-    copied.models.mkdir(exist_ok=True)
-    copied.lake.symlink_to(workspace.lake, target_is_directory=True)
+            shutil.copytree(source, target, dirs_exist_ok=True)
+    for entry in workspace.directory.iterdir():
+        is_store = entry.suffix in STORES or entry == workspace.internal
+        if not is_store and not (folder / entry.name).exists():
+            (folder / entry.name).symlink_to(entry, target_is_directory=entry.is_dir())
     return copied
 
 
@@ -367,11 +373,13 @@ def _differences(
         old, new = row.pop("old_minor"), row.pop("new_minor")
         for name in ("period_start", "period_end"):
             row[name] = row[name].replace(tzinfo=UTC)
-        amounts = {
-            side: None if minor is None else whole(minor, row["currency"])
-            for side, minor in (("old", old), ("new", new))
-        }
-        changes.append(LineChange(**row, **amounts))
+        changes.append(
+            LineChange(
+                **row,
+                old=None if old is None else whole(old, row["currency"]),
+                new=None if new is None else whole(new, row["currency"]),
+            )
+        )
     totals = [
         CurrencyTotal(
             currency=row["currency"],

@@ -28,6 +28,7 @@ from orchestration.dbt_runner import DbtError
 from orchestration.draft_diff import DraftDiff, LineChange, diff_drafts, write_csv
 from orchestration.run_report import print_diff
 from orchestration.workspace import Workspace
+from tests.journeys.test_own_sql import workspace as workspace_with_own_sql
 from tests.laws.house import House
 from tests.laws.workspace import (
     FIRST_AS_OF,
@@ -36,7 +37,7 @@ from tests.laws.workspace import (
     create,
     land,
 )
-from tests.support import copy_of
+from tests.support import copy_of, run_until_close
 
 AS_OF = "2026-10-25T00:00Z"
 DRAFTS = ["--exclude", "tag:reader+", "path:dbt_project/models/exports"]
@@ -175,6 +176,17 @@ def test_a_contract_that_vanishes_takes_its_invoice_along(edited: Edited) -> Non
     )
     assert money(found) == [("delta", "Requests", "", "0.00", "", "0.00")]
     assert (found.invoices_appeared, found.invoices_vanished) == (0, 1)
+
+
+def test_a_price_that_is_computed(tmp_path: Path) -> None:
+    folder = workspace_with_own_sql(tmp_path / "acme")
+    run_until_close(folder, "2026-09-15")
+    model = folder / "models" / "cost_plus.sql"
+    model.write_text(model.read_text().replace("1.2", "1.5"))
+    found, _ = diff(folder)
+    # 5 calls at 0.10 + 20 % = 0.60; at 0.10 + 50 % = 0.75.
+    assert money(found) == [("acme", "Calls", "model=a", "0.60", "0.75", "0.15")]
+    assert found.changed_files == ()
 
 
 def test_an_edit_that_moves_closed_time_is_refused_as_in_a_run(edited: Edited) -> None:
