@@ -307,10 +307,22 @@ def _parsed(dbt: Dbt) -> Any:
         )
         if result.exception is not None or result.result is None:
             raise DbtError(Dbt._reason(result))
+        _keep_own_sql(result.result, dbt.workspace)
         while len(_manifests) >= _MANIFESTS_KEPT:
             del _manifests[next(iter(_manifests))]
         _manifests[stamp] = result.result
     return _manifests[stamp]
+
+
+def _keep_own_sql(manifest: Any, workspace: Workspace) -> None:
+    """Have dbt write what it compiles below its target path. It joins that with the
+    path of the source; an absolute one would win, and the workspace's own SQL would be
+    overwritten with the statement that built it."""
+    for node in manifest.nodes.values():
+        path = Path(node.original_file_path)
+        if path.is_absolute():
+            inside = path.relative_to(workspace.models)
+            node.original_file_path = str(Path("workspace_models") / inside)
 
 
 def _newest(workspace: Workspace) -> str:

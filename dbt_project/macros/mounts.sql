@@ -5,6 +5,7 @@
 #}
 {% macro mount_inputs() %}
     {% if execute and flags.WHICH in ('build', 'run', 'seed', 'test', 'run-operation') %}
+        {{ keep_own_sql() }}
         {% for schema in ('lake', 'catalog', 'ops', 'books') %}
             {% do run_query('create schema if not exists ' ~ schema) %}
         {% endfor %}
@@ -17,6 +18,17 @@
         {% endfor %}
         {{ mount_build() }}
     {% endif %}
+{% endmacro %}
+
+{# dbt writes compiled SQL to its target path joined with the path of the source: an
+   absolute one wins, and the source is overwritten. The command sees to it itself. #}
+{% macro keep_own_sql() %}
+    {% for node in graph.nodes.values() if node.original_file_path.startswith('/') %}
+        {{ exceptions.raise_compiler_error(
+            node.original_file_path ~ ' would be overwritten by dbt: name METERHOUSE_MODELS relative to '
+            ~ 'the project, like workspace/models, or use the command meterhouse.'
+        ) }}
+    {% endfor %}
 {% endmacro %}
 
 {% macro workspace_path(path) -%}
