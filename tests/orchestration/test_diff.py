@@ -181,6 +181,8 @@ def test_a_contract_that_vanishes_takes_its_invoice_along(edited: Edited) -> Non
 def test_a_price_that_is_computed(tmp_path: Path) -> None:
     folder = workspace_with_own_sql(tmp_path / "acme")
     run_until_close(folder, "2026-09-15")
+    with exclusive(Workspace.load(folder)):
+        pass  # The lock file that every run leaves.
     model = folder / "models" / "cost_plus.sql"
     model.write_text(model.read_text().replace("1.2", "1.5"))
     found, _ = diff(folder)
