@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -101,10 +101,20 @@ def declaration() -> tuple[CatalogTable, ...]:
 def catalog_hash(workspace: Workspace) -> str:
     """Hex SHA-256 over the names and contents of the catalog's CSV files, as dbt
     computes it too (macros/mounts.sql)."""
-    parts = [
-        f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-        for path in sorted(workspace.catalog.glob("*.csv"))
-    ]
+    return combined_hash(file_hashes(workspace))
+
+
+def file_hashes(workspace: Workspace) -> dict[str, str]:
+    """File name of each of the catalog's CSV files -> hex SHA-256 of its content."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in workspace.catalog.glob("*.csv")
+    }
+
+
+def combined_hash(hashes: Mapping[str, str]) -> str:
+    """`catalog_hash` of files of which name and hash are known."""
+    parts = [f"{name}:{hashes[name]}" for name in sorted(hashes)]
     return hashlib.sha256(",".join(parts).encode()).hexdigest()
 
 

@@ -106,6 +106,44 @@ def run(
 
 
 @app.command()
+def diff(
+    directory: Annotated[
+        Path | None, typer.Argument(help="The workspace, in place of --workspace.")
+    ] = None,
+    workspace: WorkspaceOption = Path("workspace"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            dir_okay=False,
+            help="Write every difference to a CSV file.",
+        ),
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 when there are differences.")
+    ] = False,
+) -> None:
+    """Show what the edited catalog changes in the open drafts. Nothing is written."""
+    from orchestration.run_report import print_diff, progress_bar
+
+    if output and not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--output {output}: there is no such folder")
+    with _errors():
+        from orchestration import progress
+        from orchestration.draft_diff import diff_drafts, write_csv
+
+        found = Workspace.load(directory or workspace)
+        with progress_bar(err):
+            differences = diff_drafts(found, progress.report)
+        print_diff(out, differences)
+        if output:
+            write_csv(differences, output)
+    if exit_code and differences.changes:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def close(
     workspace: WorkspaceOption = Path("workspace"),
     as_of: AsOfOption = "",

@@ -132,6 +132,27 @@ class Dbt:
             raise DbtError(self._reason(result))
         return said
 
+    def sources_of(self, folder: str, source: str) -> set[str]:
+        """Tables of a source that the models of a folder read, through whatever lies
+        between."""
+        manifest = _parsed(self)
+        pending = [
+            node.unique_id
+            for node in manifest.nodes.values()
+            if node.resource_type == "model" and node.fqn[1] == folder
+        ]
+        seen: set[str] = set()
+        while pending:
+            unique_id = pending.pop()
+            if unique_id not in seen and unique_id in manifest.nodes:
+                pending += manifest.nodes[unique_id].depends_on.nodes
+            seen.add(unique_id)
+        return {
+            table.name
+            for unique_id, table in manifest.sources.items()
+            if unique_id in seen and table.source_name == source
+        }
+
     def manifest_path(self) -> Path:
         """manifest.json of the parsed project, parsing it when it is not there yet."""
         path = self.workspace.dbt_target / "manifest.json"
@@ -286,10 +307,22 @@ def _parsed(dbt: Dbt) -> Any:
         )
         if result.exception is not None or result.result is None:
             raise DbtError(Dbt._reason(result))
+        _keep_own_sql(result.result, dbt.workspace)
         while len(_manifests) >= _MANIFESTS_KEPT:
             del _manifests[next(iter(_manifests))]
         _manifests[stamp] = result.result
     return _manifests[stamp]
+
+
+def _keep_own_sql(manifest: Any, workspace: Workspace) -> None:
+    """Have dbt write what it compiles below its target path. It joins that with the
+    path of the source; an absolute one would win, and the workspace's own SQL would be
+    overwritten with the statement that built it."""
+    for node in manifest.nodes.values():
+        path = Path(node.original_file_path)
+        if path.is_absolute():
+            inside = path.relative_to(workspace.models)
+            node.original_file_path = str(Path("workspace_models") / inside)
 
 
 def _newest(workspace: Workspace) -> str:

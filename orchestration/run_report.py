@@ -23,7 +23,12 @@ from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace
 
 if TYPE_CHECKING:
+    from orchestration.draft_diff import DraftDiff
     from orchestration.execution import RunSettings
+
+# A price list touches every customer: the screen shows the largest, the file all.
+LISTED_CHANGES = 50
+MONEY = frozenset({"old", "new", "difference"})
 
 
 @contextmanager
@@ -124,6 +129,62 @@ def print_breaks(console: Console, workspace: Workspace) -> int:
     return len(rows)
 
 
+def print_diff(console: Console, diff: DraftDiff) -> None:
+    """The lines that an edit of the price book changes, and the drafts' totals."""
+    console.rule(f"Open drafts as of {diff.as_of:%Y-%m-%d %H:%M} UTC")
+    if diff.changed_files:
+        console.print("Changed since the last run: " + ", ".join(diff.changed_files))
+    elif diff.changed_files is not None:
+        console.print("No file of the catalog changed since the last run.")
+    for note in diff.notes:
+        console.print(note, style="yellow")
+    if not diff.changes:
+        console.print("No open draft changes.")
+        return
+    lines = [
+        {
+            "customer": change.customer_id,
+            "contract": change.contract_id,
+            "period": f"{change.period_start:%Y-%m-%d}",
+            "line": change.line_name,
+            "groups": change.groups,
+            "currency": change.currency,
+            "old": change.old,
+            "new": change.new,
+            "difference": change.difference,
+        }
+        for change in diff.changes
+    ]
+    console.print(_table("Lines", lines[:LISTED_CHANGES], MONEY))
+    if len(lines) > LISTED_CHANGES:
+        console.print(
+            f"{len(lines) - LISTED_CHANGES:,} smaller differences are not shown; "
+            "--output FILE.csv writes all."
+        )
+    _print_totals(console, diff)
+
+
+def _print_totals(console: Console, diff: DraftDiff) -> None:
+    totals = [
+        {
+            "currency": total.currency,
+            "old": total.old,
+            "new": total.new,
+            "difference": total.difference,
+            "lines changed": total.changed,
+            "new lines": total.appeared,
+            "lines gone": total.vanished,
+        }
+        for total in diff.totals
+    ]
+    if totals:
+        console.print(_table("All open drafts", totals, MONEY))
+    console.print(
+        f"New invoices: {diff.invoices_appeared:,}; "
+        f"invoices gone: {diff.invoices_vanished:,}."
+    )
+
+
 def print_status(console: Console, workspace: Workspace) -> None:
     """The last build, the books and what waits for a person."""
     warehouse = Warehouse(workspace)
@@ -179,11 +240,20 @@ def _print_query(
         console.print(_table(title, rows))
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+def _table(
+    title: str, rows: list[dict[str, Any]], numbers: frozenset[str] = frozenset()
+) -> Table:
+    """`numbers` are columns of numbers that may be empty in the first row."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for name, value in rows[0].items():
-        number = isinstance(value, int) or hasattr(value, "as_tuple")
-        table.add_column(name.replace("_", " "), justify="right" if number else "left")
+        number = name in numbers or isinstance(value, int) or hasattr(value, "as_tuple")
+        # On a narrow screen names wrap; a figure or an id is never cut short.
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     return table

@@ -5,6 +5,7 @@
 #}
 {% macro mount_inputs() %}
     {% if execute and flags.WHICH in ('build', 'run', 'seed', 'test', 'run-operation') %}
+        {{ keep_own_sql() }}
         {% for schema in ('lake', 'catalog', 'ops', 'books') %}
             {% do run_query('create schema if not exists ' ~ schema) %}
         {% endfor %}
@@ -17,6 +18,17 @@
         {% endfor %}
         {{ mount_build() }}
     {% endif %}
+{% endmacro %}
+
+{# dbt writes compiled SQL to its target path joined with the path of the source: an
+   absolute one wins, and the source is overwritten. The command sees to it itself. #}
+{% macro keep_own_sql() %}
+    {% for node in graph.nodes.values() if node.original_file_path.startswith('/') %}
+        {{ exceptions.raise_compiler_error(
+            node.original_file_path ~ ' would be overwritten by dbt: name METERHOUSE_MODELS relative to '
+            ~ 'the project, like workspace/models, or use the command meterhouse.'
+        ) }}
+    {% endfor %}
 {% endmacro %}
 
 {% macro workspace_path(path) -%}
@@ -178,6 +190,7 @@
 {# One row that says what this run is: the same inputs give the same build_id. #}
 {% macro mount_build() %}
     {% set relation = 'ops.build' %}
+    {% do remember_catalog_files() %}
     {% set catalog_hash = catalog_hash_sql() %}
     {% do run_query('drop table if exists ' ~ relation) %}
     {% do run_query(
@@ -193,21 +206,27 @@
     ) %}
 {% endmacro %}
 
+{# Which files the hash of the build is made of: `meterhouse diff` tells an edit by them. #}
+{% macro remember_catalog_files() -%}
+    {{ return(adapter.dispatch('remember_catalog_files', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__remember_catalog_files() -%}
+    {% do run_query(
+        'create or replace table ops.catalog_files as '
+        ~ 'select parse_filename(filename) as catalog_file, sha256(content) as content_hash '
+        ~ "from read_text(['" ~ workspace_path('catalog/*.csv') ~ "'])"
+    ) %}
+{%- endmacro %}
+{% macro spark__remember_catalog_files() -%}
+{%- endmacro %}
+
 {% macro catalog_hash_sql() -%}
     {{ return(adapter.dispatch('catalog_hash_sql', 'meterhouse')()) }}
 {%- endmacro %}
 {% macro default__catalog_hash_sql() -%}
     (
-        select
-            sha256(
-                coalesce(
-                    string_agg(
-                        parse_filename(filename) || ':' || sha256(content), ',' order by parse_filename(filename)
-                    ),
-                    ''
-                )
-            )
-        from read_text(['{{ workspace_path('catalog/*.csv') }}'])
+        select sha256(coalesce(string_agg(catalog_file || ':' || content_hash, ',' order by catalog_file), ''))
+        from ops.catalog_files
     )
 {%- endmacro %}
 {# The command passes the same hash, computed in Python (orchestration.catalog). #}

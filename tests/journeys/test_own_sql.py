@@ -104,6 +104,9 @@ def test_computed_prices_and_sql_metrics_reach_the_invoice(tmp_path: Path) -> No
         "calls": (Decimal(5), Decimal("0.60"), 60),
         "peak": (Decimal(4), Decimal("2.00"), 200),
     }
+    # dbt writes what it compiled beside its target, never over what its user wrote.
+    assert (folder / "models" / "cost_plus.sql").read_text() == COST_PLUS
+    assert (folder / "models" / "peak_calls.sql").read_text() == PEAK
 
 
 def test_an_sql_metric_that_the_settings_do_not_name_is_refused(tmp_path: Path) -> None:

@@ -323,6 +323,12 @@ STATEMENTS = [
         {"check_invoice_numbers_are_unique"},
         "update invoicing.draft_invoices set invoice_number = '2026-11-SAME'",
     ),
+    Case(
+        "usage of a closed month without a price is not explained",
+        {"law_1_unrated_usage_has_a_reason"},
+        "delete from invoicing.unbilled_usage where reason = 'no_rate'"
+        " and customer_id = 'acme' and usage_hour < timestamp '2026-10-01'",
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 {#
-  Usage that reached no line, with one named reason: per metric and hour where it was
-  metered, per event type where it could not be.
+  Usage that reached no line of any contract, open or closed, with one named reason: per
+  metric and hour where it was metered, per event type where it could not be.
 #}
 with
 
@@ -10,28 +10,15 @@ metered_usage as (
 
 ),
 
-period_usage as (
+product_usage as (
 
-    select * from {{ ref('period_usage') }}
+    select * from {{ ref('product_usage') }}
 
 ),
 
-period_spans as (
+contract_hours as (
 
-    select
-        customer_id,
-        period_start,
-        period_end,
-        'open' as period_state
-    from {{ ref('billing_periods') }}
-    where rating_basis = 'open'
-    union all
-    select
-        customer_id,
-        period_start,
-        period_end,
-        'closed' as period_state
-    from {{ ref('stg_books__invoices') }}
+    select * from {{ ref('contract_hours') }}
 
 ),
 
@@ -49,28 +36,25 @@ explained as (
         metered_usage.quantity,
         metered_usage.event_count,
         case
-            when period_spans.period_state is null then 'no_contract'
-            when period_spans.period_state = 'closed' then null
-            when own.is_entitled then null
+            when contract_hours.customer_id is null then 'no_contract'
             when own.product_id is null then 'no_product'
-            when own.rate_id is null then 'no_rate'
+            when not own.has_rate then 'no_rate'
             else 'not_entitled'
         end as reason
     from metered_usage
-    left join period_spans
+    left join contract_hours
         on
-            metered_usage.customer_id = period_spans.customer_id
-            and metered_usage.usage_hour >= period_spans.period_start
-            and metered_usage.usage_hour < period_spans.period_end
-    left join period_usage as own
+            metered_usage.customer_id = contract_hours.customer_id
+            and metered_usage.usage_hour = contract_hours.usage_hour
+    left join product_usage as own
         on
-            own.rating_basis = 'open'
-            and metered_usage.customer_id = own.customer_id
+            metered_usage.customer_id = own.customer_id
             and metered_usage.metric_id = own.metric_id
             and metered_usage.key_set = own.key_set
             and metered_usage.pricing_group_values = own.pricing_group_values
             and metered_usage.presentation_group_values = own.presentation_group_values
             and metered_usage.usage_hour = own.usage_hour
+    where own.is_billed is null or not own.is_billed
 
 ),
 
@@ -96,7 +80,6 @@ unmetered as (
 final as (
 
     select * from explained
-    where reason is not null
     union all
     select * from unmetered
 

@@ -2,7 +2,7 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'unbilled_usage'}},
-        'description': 'Metered usage is priced, lies in a closed period, or stands in unbilled_usage with a reason.',
+        'description': 'Metered usage is priced, was priced when its period closed, or stands in unbilled_usage with a reason.',
     },
 ) }}
 
@@ -28,9 +28,10 @@ priced as (
 
 ),
 
-closed_invoices as (
+priced_when_closed as (
 
-    select * from {{ ref('stg_books__invoices') }}
+    select * from {{ ref('closed_period_usage') }}
+    where is_billed
 
 ),
 
@@ -66,11 +67,15 @@ silent as (
         )
         and not exists (
             select 1
-            from closed_invoices
+            from priced_when_closed as closed
             where
-                metered_usage.customer_id = closed_invoices.customer_id
-                and metered_usage.usage_hour >= closed_invoices.period_start
-                and metered_usage.usage_hour < closed_invoices.period_end
+                metered_usage.customer_id = closed.customer_id
+                and metered_usage.metric_id = closed.metric_id
+                and metered_usage.key_set = closed.key_set
+                and metered_usage.pricing_group_values = closed.pricing_group_values
+                and metered_usage.presentation_group_values
+                = closed.presentation_group_values
+                and metered_usage.usage_hour = closed.usage_hour
         )
         and not exists (
             select 1
