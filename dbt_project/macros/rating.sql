@@ -272,3 +272,12 @@
     end as rounded_{{ end }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 {%- endmacro %}
+
+{# How many values a rate names, doubled, plus one where it is entitled: the highest of
+   those that match decides, and is odd where the usage is billed. NULL without a rate. #}
+{% macro specificity(rates) -%}
+    case
+        when {{ rates }}.priced_keys = '' then 0
+        else {{ list_size(rates ~ '.priced_keys') }}
+    end * 2 + case when {{ rates }}.is_entitled then 1 else 0 end
+{%- endmacro %}

@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Usage of closed periods meets the prices that were frozen when its invoice closed. #}
+{# Usage of closed periods meets what its invoice charged, and the rates of the card that
+   were frozen when it closed. #}
 with
 
 metered_usage as (
@@ -11,51 +12,60 @@ metered_usage as (
 
 closed_invoices as (
 
-    select * from {{ ref('stg_books__invoices') }}
-
-),
-
-closes as (
-
-    select * from {{ ref('stg_books__closes') }}
+    select
+        invoices.invoice_id,
+        invoices.customer_id,
+        invoices.rate_card_id,
+        invoices.period_start,
+        invoices.period_end,
+        closes.catalog_hash as price_book
+    from {{ ref('stg_books__invoices') }} as invoices
+    inner join {{ ref('stg_books__closes') }} as closes
+        on invoices.close_id = closes.close_id
 
 ),
 
 products as (
 
-    select * from {{ ref('stg_catalog__products') }}
+    select * from {{ ref('price_book_products') }}
 
 ),
 
-frozen_rates as (
+rates as (
 
-    select distinct
-        catalog_hash,
-        rate_id,
-        rate_card_id,
-        product_id,
-        pricing_group_values,
-        is_entitled,
-        starting_at,
-        ending_before
-    from {{ ref('stg_books__frozen_rates') }}
+    select * from {{ ref('price_book_rates') }}
 
 ),
 
 card_products as (
 
     select distinct
-        catalog_hash,
+        price_book,
         rate_card_id,
         product_id
-    from frozen_rates
+    from rates
+
+),
+
+charged as (
+
+    select
+        slices.invoice_id,
+        slices.product_id,
+        lines.pricing_group_values,
+        lines.presentation_group_values,
+        slices.rate_id,
+        slices.slice_start,
+        slices.slice_end
+    from {{ ref('stg_books__rated_slices') }} as slices
+    inner join {{ ref('stg_books__invoice_lines') }} as lines
+        on slices.line_id = lines.line_id
 
 ),
 
 final as (
 
     select
-        closed_invoices.invoice_id,
         closed_invoices.customer_id,
         products.product_id,
         metered_usage.metric_id,
@@ -63,39 +73,45 @@ final as (
         metered_usage.pricing_group_values,
         metered_usage.presentation_group_values,
         metered_usage.usage_hour,
-        frozen_rates.rate_id,
+        coalesce(charged.rate_id, rates.rate_id) as rate_id,
         -- By other keys the same usage met its price: it is judged there, not here.
-        coalesce(
-            frozen_rates.is_entitled, metered_usage.key_set <> products.key_set
-        ) as is_billed
+        charged.rate_id is not null or metered_usage.key_set <> products.key_set
+            as is_charged,
+        {{ specificity('rates') }} as rate_says
     from metered_usage
     inner join closed_invoices
         on
             metered_usage.customer_id = closed_invoices.customer_id
             and metered_usage.usage_hour >= closed_invoices.period_start
             and metered_usage.usage_hour < closed_invoices.period_end
-    inner join closes
-        on closed_invoices.close_id = closes.close_id
     inner join card_products
         on
-            closes.catalog_hash = card_products.catalog_hash
+            closed_invoices.price_book = card_products.price_book
             and closed_invoices.rate_card_id = card_products.rate_card_id
     inner join products
         on
-            card_products.product_id = products.product_id
+            card_products.price_book = products.price_book
+            and card_products.product_id = products.product_id
             and metered_usage.metric_id = products.metric_id
-    left join frozen_rates
+            and {{ is_in_window('metered_usage.usage_hour', 'products') }}
+    left join charged
         on
-            closes.catalog_hash = frozen_rates.catalog_hash
-            and closed_invoices.rate_card_id = frozen_rates.rate_card_id
-            and products.product_id = frozen_rates.product_id
+            closed_invoices.invoice_id = charged.invoice_id
+            and products.product_id = charged.product_id
+            and metered_usage.pricing_group_values = charged.pricing_group_values
+            and metered_usage.presentation_group_values
+            = charged.presentation_group_values
+            and metered_usage.usage_hour >= charged.slice_start
+            and metered_usage.usage_hour < charged.slice_end
+    left join rates
+        on
+            closed_invoices.price_book = rates.price_book
+            and closed_invoices.rate_card_id = rates.rate_card_id
+            and products.product_id = rates.product_id
             and metered_usage.key_set = products.key_set
-            and metered_usage.pricing_group_values = frozen_rates.pricing_group_values
-            and metered_usage.usage_hour >= frozen_rates.starting_at
-            and (
-                frozen_rates.ending_before is null
-                or metered_usage.usage_hour < frozen_rates.ending_before
-            )
+            and {{ json_subset('metered_usage.pricing_group_values', 'rates.priced_keys') }}
+            = rates.pricing_group_values
+            and {{ is_in_window('metered_usage.usage_hour', 'rates') }}
 
 )
 

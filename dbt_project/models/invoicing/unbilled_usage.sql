@@ -10,9 +10,9 @@ metered_usage as (
 
 ),
 
-product_usage as (
+judged_usage as (
 
-    select * from {{ ref('product_usage') }}
+    select * from {{ ref('judged_usage') }}
 
 ),
 
@@ -46,7 +46,7 @@ explained as (
         on
             metered_usage.customer_id = contract_hours.customer_id
             and metered_usage.usage_hour = contract_hours.usage_hour
-    left join product_usage as own
+    left join judged_usage as own
         on
             metered_usage.customer_id = own.customer_id
             and metered_usage.metric_id = own.metric_id

@@ -31,7 +31,9 @@ priced as (
 priced_when_closed as (
 
     select * from {{ ref('closed_period_usage') }}
-    where is_billed
+    where
+        is_charged
+        or rate_says % 2 = 1
 
 ),
 

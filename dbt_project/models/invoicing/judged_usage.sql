@@ -15,7 +15,8 @@ open_usage as (
         presentation_group_values,
         usage_hour,
         rate_id,
-        is_entitled as is_billed
+        coalesce(is_entitled and rate_id is not null, false) as is_charged,
+        cast(null as integer) as rate_says
     from {{ ref('period_usage') }}
     where rating_basis = 'open'
 
@@ -32,7 +33,8 @@ closed_usage as (
         presentation_group_values,
         usage_hour,
         rate_id,
-        is_billed
+        is_charged,
+        rate_says
     from {{ ref('closed_period_usage') }}
 
 ),
@@ -56,7 +58,9 @@ final as (
         presentation_group_values,
         usage_hour,
         count(rate_id) > 0 as has_rate,
-        max(case when is_billed then 1 else 0 end) = 1 as is_billed
+        max(case when is_charged then 1 else 0 end) = 1
+        -- Odd = the rate that names most values is entitled.
+        or coalesce(max(rate_says) % 2 = 1, false) as is_billed
     from usage_of_contracts
     group by 1, 2, 3, 4, 5, 6, 7
 
