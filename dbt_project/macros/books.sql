@@ -25,7 +25,10 @@
             'frozen_rates': [
                 ['quantity_factor', 'decimal(18, 6)'], ['free_units', quantity_type()],
                 ['free_units_scope', 'string'], ['free_units_reset', 'string'],
-                ['tier_scope', 'string'],
+                ['tier_scope', 'string'], ['event_fee', amount_type()],
+                ['free_events', 'integer'], ['event_minimum', amount_type()],
+                ['event_maximum', amount_type()], ['price_property', 'string'],
+                ['amount_property', 'string'],
             ],
             'invoice_sub_lines': [['override_id', 'string'], ['charge', 'string']],
             'rated_slices': [['override_id', 'string'], ['metered_quantity', quantity_type()]],

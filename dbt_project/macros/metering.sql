@@ -189,3 +189,63 @@
 {# Spark meters all days each time (see metering_materialization). #}
 {% macro spark__remember_metered_build() -%}
 {%- endmacro %}
+
+{# Which metrics and key sets some price of today or of a close looks at event by event,
+   and which properties it reads there. #}
+{% macro event_plan(plan) -%}
+    {% set wanted = fetch_rows(
+        "select distinct products.metric_id, products.key_set, "
+        ~ "coalesce(rates.price_property, '') as price_property, "
+        ~ "coalesce(rates.amount_property, '') as amount_property from ("
+        ~ event_priced_products() ~ ") as rates inner join "
+        ~ ref('stg_catalog__products') ~ " as products "
+        ~ "on rates.product_id = products.product_id order by 1, 2, 3, 4"
+    ) %}
+    {% set found = [] %}
+    {% for metric in plan %}
+        {% for keys in metric.key_sets %}
+            {% for row in wanted if row.metric_id == metric.metric_id and row.key_set == keys.key_set %}
+                {% do found.append({
+                    'metric': metric, 'keys': keys, 'price_property': row.price_property,
+                    'amount_property': row.amount_property,
+                }) %}
+            {% endfor %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{%- endmacro %}
+
+{# Overwrites name their product in a specifier. #}
+{% macro event_priced_products() -%}
+    select product_id, price_property, amount_property from {{ ref('stg_catalog__rates') }}
+    where {{ is_per_event() }}
+    union
+    select specifiers.product_id, overrides.price_property, overrides.amount_property
+    from {{ ref('stg_catalog__overrides') }} as overrides
+    inner join {{ ref('stg_catalog__override_specifiers') }} as specifiers
+        on overrides.override_id = specifiers.override_id
+    where {{ is_per_event('overrides.') }}
+    union
+    select product_id, price_property, amount_property from {{ ref('stg_books__frozen_rates') }}
+    where product_id is not null and {{ is_per_event() }}
+{%- endmacro %}
+
+{# Price of a unit that an event carries; NULL where it carries none that fits the type. #}
+{% macro carried_price(property, flat) -%}
+    {%- if property -%}
+        case
+            when {{ matches(event_property(property, flat), '^[0-9]{1,6}([.][0-9]{1,12}0*)?$') }}
+                then cast({{ event_property(property, flat) }} as {{ unit_price_type() }})
+        end
+    {%- else -%}
+        cast(null as {{ unit_price_type() }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro carried_amount(property, flat) -%}
+    {%- if property -%}
+        cast({{ parse_quantity(event_property(property, flat)) }} as {{ amount_type() }})
+    {%- else -%}
+        cast(null as {{ amount_type() }})
+    {%- endif -%}
+{%- endmacro %}

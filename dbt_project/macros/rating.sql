@@ -9,6 +9,12 @@
         ['free_units_scope', 'string'],
         ['free_units_reset', 'string'],
         ['tier_scope', 'string'],
+        ['event_fee', amount_type()],
+        ['free_events', 'integer'],
+        ['event_minimum', amount_type()],
+        ['event_maximum', amount_type()],
+        ['price_property', 'string'],
+        ['amount_property', 'string'],
     ]) }}
 {%- endmacro %}
 
@@ -137,6 +143,18 @@
         {{ alias }}free_units_scope = 'line'
         and {{ alias }}free_units_reset = 'period'
         and {{ alias }}tier_scope = 'line'
+        and {{ alias }}free_events is null
+    )
+{%- endmacro %}
+
+{# Is each event priced by itself? #}
+{% macro is_per_event(alias='') -%}
+    (
+        {{ alias }}price_model = 'dynamic'
+        or {{ alias }}event_fee is not null
+        or {{ alias }}free_events is not null
+        or {{ alias }}event_minimum is not null
+        or {{ alias }}event_maximum is not null
     )
 {%- endmacro %}
 
@@ -147,7 +165,7 @@
 
 {# One price for every unit or package, without tiers? #}
 {% macro has_one_price(alias='') -%}
-    {{ alias }}price_model in ('flat', 'package')
+    {{ alias }}price_model in ('flat', 'package', 'percentage', 'dynamic')
 {%- endmacro %}
 
 {# The last step has no end, whatever the catalog says. #}
@@ -280,4 +298,32 @@
         when {{ rates }}.priced_keys = '' then 0
         else {{ list_size(rates ~ '.priced_keys') }}
     end * 2 + case when {{ rates }}.is_entitled then 1 else 0 end
+{%- endmacro %}
+
+{# A free event pays nothing beside its steps, and neither does one whose whole value the
+   free units cover. #}
+{% macro is_paid_event() -%}
+    not slices.is_free
+    and (
+        slices.free_quantity = 0
+        or slices.billable_after <> slices.billable_before
+    )
+{%- endmacro %}
+
+{# Rows of one kind of charge of an event, in the shape of step_charges. #}
+{% macro event_charge(charge, amount) -%}
+    select
+        slice_id,
+        line_id,
+        period_id,
+        rate_id,
+        override_id,
+        '{{ charge }}' as charge,
+        {{ to_quantity(0) }} as tier_start,
+        {{ to_quantity('null') }} as tier_end,
+        cast(null as {{ unit_price_type() }}) as unit_price,
+        {{ to_quantity(0) }} as quantity,
+        {{ to_amount(amount) }} as amount
+    from totalled
+    where {{ amount }} <> 0
 {%- endmacro %}

@@ -62,11 +62,15 @@ final as (
         price_book,
         rate_id,
         override_id,
+        event_id,
+        event_price,
+        event_amount,
         {{ to_quantity('free_after - free_before') }} as free_quantity,
         {{ to_quantity('quantity_before - free_before') }} as billable_before,
         {{ to_quantity('quantity_after - free_after') }} as billable_after,
         {{ to_quantity('line_quantity - free_total') }} as billable_total,
-        slice_number
+        slice_number,
+        false as is_free
     from alone
     union all
     select
@@ -76,6 +80,9 @@ final as (
         price_book,
         rate_id,
         override_id,
+        event_id,
+        event_price,
+        event_amount,
         {{ to_quantity('free_quantity') }} as free_quantity,
         {{ to_quantity(
             'case when counts_alone then quantity_before - '
@@ -101,7 +108,8 @@ final as (
                     ) as bigint
                 )
             else slice_number
-        end as slice_number
+        end as slice_number,
+        is_free
     from together
 
 )

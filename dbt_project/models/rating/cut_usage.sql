@@ -2,7 +2,7 @@
   Entitled usage of each price, cut at days and at the windows of its price; at hours
   only where that is not enough: on a day within which one of the customer's grants starts
   or ends, for free units of the customer's own day, and for lines that share free units
-  or tiers in the order of time.
+  or tiers in the order of time. Where a price looks at each event, an event is a piece.
 #}
 with
 
@@ -15,12 +15,34 @@ period_usage as (
 
 ),
 
+priced_events as (
+
+    select * from {{ ref('priced_events') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('price_book_rates') }}
+
+),
+
+event_rates as (
+
+    select
+        price_book,
+        rate_id
+    from rates
+    where {{ is_per_event() }}
+
+),
+
 scoped_rates as (
 
     select
         price_book,
         rate_id
-    from {{ ref('price_book_rates') }}
+    from rates
     where not {{ counts_alone() }}
 
 ),
@@ -67,6 +89,11 @@ stepped as (
         on
             period_usage.period_id = scoped_products.period_id
             and period_usage.product_id = scoped_products.product_id
+    left join event_rates
+        on
+            period_usage.price_book = event_rates.price_book
+            and period_usage.rate_id = event_rates.rate_id
+    where event_rates.rate_id is null
 
 ),
 
@@ -85,9 +112,14 @@ final as (
         {{ add_hours('step_start', 'step_hours') }} as step_end,
         price_starting_at,
         price_ending_before,
-        {{ to_quantity('sum(quantity)') }} as quantity
+        {{ to_quantity('sum(quantity)') }} as quantity,
+        '' as event_id,
+        cast(null as {{ unit_price_type() }}) as event_price,
+        cast(null as {{ amount_type() }}) as event_amount
     from stepped
     group by {{ range(1, 13) | join(', ') }}
+    union all
+    select * from priced_events
 
 )
 

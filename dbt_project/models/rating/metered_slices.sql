@@ -46,7 +46,7 @@ placed as (
         {{ hash_id('sl', [
             'period_id', 'product_id', 'pricing_group_values',
             'presentation_group_values', 'rate_id', "coalesce(override_id, '')",
-            'cast(' ~ epoch_micros('slice_start') ~ ' as string)',
+            'cast(' ~ epoch_micros('slice_start') ~ ' as string)', 'event_id',
         ]) }} as slice_id,
         *
     from bounded
@@ -66,6 +66,9 @@ final as (
         presentation_group_values,
         rate_id,
         override_id,
+        event_id,
+        event_price,
+        event_amount,
         quantity as metered_quantity,
         {{ to_quantity(to_quantity(running('quantity')) ~ ' - quantity') }}
             as metered_before,

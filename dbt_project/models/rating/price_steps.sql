@@ -44,7 +44,8 @@ final as (
         tier_start,
         tier_end,
         unit_price,
-        flat_amount
+        flat_amount,
+        cast(1 as {{ unit_price_type() }}) as multiplier
     from tiers
     union all
     select
@@ -64,7 +65,8 @@ final as (
             when tiers.tier_start >= bands.band_start
                 then {{ multiply_amount('tiers.flat_amount', 'bands.multiplier') }}
             else {{ to_amount(0) }}
-        end as flat_amount
+        end as flat_amount,
+        cast(coalesce(bands.multiplier, 1) as {{ unit_price_type() }}) as multiplier
     from multiplied
     inner join tiers
         on

@@ -50,6 +50,7 @@ dated as (
     select
         slices.*,
         rates.free_units,
+        coalesce(rates.free_events, 0) as free_events,
         rates.free_units_scope,
         rates.free_units_reset,
         rates.tier_scope,
@@ -94,8 +95,13 @@ final as (
 
     select
         *,
-        {{ free_part('allowance_after') }}
-        - {{ free_part('allowance_after - quantity') }} as free_quantity
+        slice_number <= free_events as is_free,
+        case
+            when slice_number <= free_events then quantity
+            else
+                {{ free_part('allowance_after') }}
+                - {{ free_part('allowance_after - quantity') }}
+        end as free_quantity
     from counted
 
 )

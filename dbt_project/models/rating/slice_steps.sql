@@ -62,7 +62,12 @@ final as (
         counted.slice_number,
         steps.tier_start,
         steps.tier_end,
-        steps.unit_price,
+        case
+            when counted.event_amount is not null then 0
+            when counted.event_price is not null
+                then {{ multiply_unit_price('counted.event_price', 'steps.multiplier') }}
+            else steps.unit_price
+        end as unit_price,
         steps.flat_amount,
         counted.free_quantity,
         counted.billable_before,

@@ -51,7 +51,10 @@ final as (
         step_start as step_end,
         step_start as price_starting_at,
         price_ending_before,
-        {{ to_quantity(0) }} as quantity
+        {{ to_quantity(0) }} as quantity,
+        '' as event_id,
+        cast(null as {{ unit_price_type() }}) as event_price,
+        cast(null as {{ amount_type() }}) as event_amount
     from first_windows
     where window_number = 1
 
