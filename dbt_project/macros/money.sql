@@ -72,9 +72,9 @@
 
 {# Decimal text to quantity. NULL when the text is not a plain decimal number that the
    type holds exactly: a price must never meet a rounded or guessed quantity. #}
-{% macro parse_quantity(text) -%}
+{% macro parse_quantity(text, digits=19) -%}
     case
-        when {{ matches(text, '^-?[0-9]{1,19}([.][0-9]{1,12}0*)?$') }}
+        when {{ matches(text, '^-?[0-9]{1,' ~ digits ~ '}([.][0-9]{1,12}0*)?$') }}
             then cast({{ text }} as {{ quantity_type() }})
     end
 {%- endmacro %}
@@ -109,4 +109,36 @@
             * cast({{ factor }} as decimal(5, 0))
         ) as bigint
     )
+{%- endmacro %}
+
+{# A quantity as a whole number of its smallest unit, 10^-12; exact. #}
+{% macro quantity_units(quantity) -%}
+    {{ wide_integer(
+        wide_integer(truncate_quantity(quantity)) ~ ' * 1000000000000 + '
+        ~ wide_integer(
+            'cast(' ~ quantity ~ ' - ' ~ to_quantity(truncate_quantity(quantity))
+            ~ ' as decimal(12, 12)) * cast(1000000000000 as decimal(13, 0))'
+        )
+    ) }}
+{%- endmacro %}
+
+{# Its inverse: a whole number of smallest units as a quantity. #}
+{% macro units_to_quantity(units) -%}
+    cast(
+        {{ to_quantity(wide_quotient(units, '1000000000000')) }}
+        + {{ to_quantity(
+            'cast(' ~ units ~ ' % 1000000000000 as decimal(12, 0))'
+            ~ " * cast('0.000000000001' as decimal(12, 12))"
+        ) }} as {{ quantity_type() }}
+    )
+{%- endmacro %}
+
+{# Quotient of two integers, half away from zero. The divisor is positive, of at most 13
+   digits. #}
+{% macro divide_rounded(dividend, divisor) -%}
+    {{ wide_integer(
+        wide_quotient(dividend, divisor)
+        ~ ' + case when 2 * abs(' ~ dividend ~ ' % ' ~ divisor ~ ') < ' ~ divisor
+        ~ ' then 0 when ' ~ dividend ~ ' < 0 then -1 else 1 end'
+    ) }}
 {%- endmacro %}
