@@ -117,7 +117,7 @@
         wide_integer(truncate_quantity(quantity)) ~ ' * 1000000000000 + '
         ~ wide_integer(
             'cast(' ~ quantity ~ ' - ' ~ to_quantity(truncate_quantity(quantity))
-            ~ ' as decimal(12, 12)) * cast(1000000000000 as decimal(13, 0))'
+            ~ ' as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))'
         )
     ) }}
 {%- endmacro %}
@@ -127,7 +127,7 @@
     cast(
         {{ to_quantity(wide_quotient(units, '1000000000000')) }}
         + {{ to_quantity(
-            'cast(' ~ units ~ ' % 1000000000000 as decimal(12, 0))'
+            'cast(' ~ units ~ ' % 1000000000000 as decimal(24, 0))'
             ~ " * cast('0.000000000001' as decimal(12, 12))"
         ) }} as {{ quantity_type() }}
     )

@@ -124,6 +124,12 @@ STATEMENTS = [
         " and metric_id = 'tokens'",
     ),
     Case(
+        "increments are lost",
+        {"law_2_increments_add_up_to_the_metered_value"},
+        "create or replace view rating.usage_by_period as"
+        " select * from rating.running_increments",
+    ),
+    Case(
         "a slice is rated twice",
         {"law_2_every_metered_unit_is_rated_once", "law_3_line_equals_its_slices"},
         "insert into rating.rated_usage by name select * replace"
