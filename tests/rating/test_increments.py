@@ -51,6 +51,8 @@ LAWS = (
     "metered_values_grain",
 )
 
+BUILT = ("+usage_by_period", "unmetered_events")
+
 Event = dict[str, Any]
 Series = tuple[str, str]
 
@@ -151,7 +153,7 @@ def meter(folder: Path, name: str, events: list[Event]) -> BillingRun:
     check_workspace(run.workspace)
     land_usage(run)
     copy_operations(run)
-    run.dbt.build(("+usage_by_period",), ("test_type:data",)).raise_for_failures()
+    run.dbt.build(BUILT, ("test_type:data",)).raise_for_failures()
     return run
 
 
