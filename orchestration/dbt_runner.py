@@ -288,8 +288,18 @@ def _parsed(dbt: Dbt) -> Any:
             raise DbtError(Dbt._reason(result))
         while len(_manifests) >= _MANIFESTS_KEPT:
             del _manifests[next(iter(_manifests))]
+        _keep_own_files(result.result)
         _manifests[stamp] = result.result
     return _manifests[stamp]
+
+
+def _keep_own_files(manifest: Any) -> None:
+    """dbt writes what it runs to target/run/<path of the file>. An absolute path, as
+    that of a model of the workspace, leads out of the target: to the file itself."""
+    for node in manifest.nodes.values():
+        path = Path(node.original_file_path)
+        if path.is_absolute():
+            node.original_file_path = str(Path("workspace", path.name))
 
 
 def _newest(workspace: Workspace) -> str:
