@@ -34,6 +34,8 @@ DEAD_CLOSE = "cl_dead"
 # own, the quick one keeps 48 MB of code and interprets what comes once they are full.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 
+AGGREGATIONS = ("MAX", "MIN", "LATEST", "UNIQUE", "AVG", "TIME_WEIGHTED_SUM")
+
 # Text that one engine or the other takes for syntax, in group values and in a name.
 NASTY_PROJECTS = (
     "O'Hara",
@@ -99,6 +101,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
     for closing in CLOSINGS:
         stage(sample.directory, folder, instant(closing))
         make_nasty(folder)
+        meter_everything(folder)
         run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
         check_workspace(run.workspace)
         land_usage(run)
@@ -140,6 +143,36 @@ def make_nasty(folder: Path) -> None:
         for number, project in enumerate(NASTY_PROJECTS)
     ]
     events.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def meter_everything(folder: Path) -> None:
+    """Every aggregation of a number that the company's events carry, with and without
+    carrying forward, and a comparison; nobody is billed by them."""
+    path = folder / "catalog" / "billable_metrics.csv"
+    header, *metrics = path.read_text(encoding="utf-8").splitlines()
+    columns = header.split(",")
+    for aggregation in AGGREGATIONS:
+        for carries in ("", "true"):
+            if carries and aggregation == "AVG":
+                continue
+            metric = {
+                "metric_id": f"all-{aggregation.lower()}{carries}",
+                "name": aggregation,
+                "aggregation": aggregation,
+                "aggregation_key": "gb_hours",
+                "excluded_event_types": "nothing",
+                "carry_forward": carries,
+            }
+            columns += [name for name in metric if name not in columns]
+            metrics.append(",".join(metric.get(name, "") for name in columns))
+    width = len(columns)
+    text = [row + "," * (width - 1 - row.count(",")) for row in metrics]
+    path.write_text("\n".join([",".join(columns), *text]) + "\n", encoding="utf-8")
+    filters = folder / "catalog" / "metric_filters.csv"
+    if not filters.exists():
+        filters.write_text("metric_id,property,operator,property_values\n")
+    with filters.open("a", encoding="utf-8") as file:
+        file.write("all-max,gb_hours,greater_than,2.5\n")
 
 
 def _event(number: int, project: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, event in enumerate(example.events)
     ]
     (folder / "events" / "usage.ndjson").write_text("\n".join(lines) + "\n")
-    run_metered(folder, "2026-10-20")
+    run_metered(folder, "2026-10-20", laws=True)
     return folder
 
 
