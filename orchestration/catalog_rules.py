@@ -204,7 +204,8 @@ def _filters(findings: Findings) -> None:
         f"where operator in ({_COMPARISONS}) and not coalesce("
         f"regexp_full_match(property_values, '{_EXACT_NUMBER}'), false)",
         "the operator '{0}' compares with one number, which '{1}' is not",
-        "Give one plain decimal number, at most 19 digits before and 12 after the point.",
+        "Give one plain decimal number with at most 19 digits before and 12 after the "
+        "point.",
     )
 
 

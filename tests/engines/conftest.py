@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,25 +150,28 @@ def meter_everything(folder: Path) -> None:
     """Every aggregation of a number that the company's events carry, with and without
     carrying forward, and a comparison; nobody is billed by them."""
     path = folder / "catalog" / "billable_metrics.csv"
-    header, *metrics = path.read_text(encoding="utf-8").splitlines()
-    columns = header.split(",")
+    with path.open(encoding="utf-8", newline="") as file:
+        metrics = list(csv.DictReader(file))
+    if any(metric["metric_id"] == "all-max" for metric in metrics):
+        return
     for aggregation in AGGREGATIONS:
         for carries in ("", "true"):
             if carries and aggregation == "AVG":
                 continue
-            metric = {
-                "metric_id": f"all-{aggregation.lower()}{carries}",
-                "name": aggregation,
-                "aggregation": aggregation,
-                "aggregation_key": "gb_hours",
-                "excluded_event_types": "nothing",
-                "carry_forward": carries,
-            }
-            columns += [name for name in metric if name not in columns]
-            metrics.append(",".join(metric.get(name, "") for name in columns))
-    width = len(columns)
-    text = [row + "," * (width - 1 - row.count(",")) for row in metrics]
-    path.write_text("\n".join([",".join(columns), *text]) + "\n", encoding="utf-8")
+            metrics.append(
+                {
+                    "metric_id": f"all-{aggregation.lower()}{carries}",
+                    "name": aggregation,
+                    "aggregation": aggregation,
+                    "aggregation_key": "gb_hours",
+                    "excluded_event_types": "nothing",
+                    "carry_forward": carries,
+                }
+            )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(metrics[0] | metrics[-1]), restval="")
+        writer.writeheader()
+        writer.writerows(metrics)
     filters = folder / "catalog" / "metric_filters.csv"
     if not filters.exists():
         filters.write_text("metric_id,property,operator,property_values\n")

@@ -65,8 +65,7 @@ def test_every_row_is_equal(engines: Engines, table: str) -> None:
         con.execute("set TimeZone = 'UTC'")
         # Views name the warehouse that they were made in.
         con.execute(
-            f"attach '{engines.duckdb.workspace.warehouse}' as warehouse "
-            "(read_only)"
+            f"attach '{engines.duckdb.workspace.warehouse}' as warehouse (read_only)"
         )
         con.execute(f"create view ours as select * from warehouse.{table}")
         con.register("arrow", arrow_table(engines.spark, table))

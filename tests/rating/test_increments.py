@@ -147,9 +147,7 @@ def meter(folder: Path, name: str, events: list[Event]) -> BillingRun:
     """Land one more file and build as far as the increments."""
     lines = "".join(json.dumps(event) + "\n" for event in events)
     (folder / "events" / f"{name}.ndjson").write_text(lines)
-    run = BillingRun(
-        Workspace.load(folder), AS_OF.replace(tzinfo=UTC), backfill=True
-    )
+    run = BillingRun(Workspace.load(folder), AS_OF.replace(tzinfo=UTC), backfill=True)
     check_workspace(run.workspace)
     land_usage(run)
     copy_operations(run)

@@ -25,9 +25,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "metering.md").read_text(encoding="
 BLOCK = re.compile(r"^```(?:csv|yaml|sql) (\S+)\n(.*?)^```$", re.M | re.S)
 HOUR = re.compile(r"^\| (2026-\S+ \d\d:\d\d) \| (-?[0-9.]+) \|", re.M)
 QUANTITY = re.compile(r"^Quantity: \*\*(-?[0-9.]+)\*\*$", re.M)
-SOURCES = (
-    Path(__file__).parents[2] / "dbt_project/models/staging/_catalog__sources.yml"
-)
+SOURCES = Path(__file__).parents[2] / "dbt_project/models/staging/_catalog__sources.yml"
 
 Table = list[dict[str, str]]
 

@@ -9,7 +9,8 @@
   The values that UNIQUE metrics count: their number does not roll up, the values do. By
   the hour, because a period may begin or end within a day.
 #}
-{%- set plan = metering_plan() | selectattr('aggregation', 'equalto', 'UNIQUE') | list %}
+{%- set plan = metering_plan()
+    | selectattr('aggregation', 'equalto', 'UNIQUE') | list %}
 {%- set flat = event_properties() %}
 
 with

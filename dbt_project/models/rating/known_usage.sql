@@ -2,7 +2,8 @@
   The hours that late usage touched, metered again as they were known at the close. All
   other hours of a closed period stand in `metered_usage` as they were.
 #}
-{%- set plan = metering_plan() | rejectattr('aggregation', 'equalto', 'SQL') | list %}
+{%- set plan = metering_plan()
+    | rejectattr('aggregation', 'equalto', 'SQL') | list %}
 {%- set flat = event_properties() %}
 
 with

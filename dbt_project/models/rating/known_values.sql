@@ -1,6 +1,7 @@
 {# Values of UNIQUE metrics in the hours that late usage touched, as they were known at
    the close. #}
-{%- set plan = metering_plan() | selectattr('aggregation', 'equalto', 'UNIQUE') | list %}
+{%- set plan = metering_plan()
+    | selectattr('aggregation', 'equalto', 'UNIQUE') | list %}
 {%- set flat = event_properties() %}
 
 with

@@ -4,7 +4,8 @@
   it says what came late, not what the period was short of: a late value below the
   maximum changes nothing.
 #}
-{%- set plan = metering_plan() | rejectattr('aggregation', 'equalto', 'SQL') | list %}
+{%- set plan = metering_plan()
+    | rejectattr('aggregation', 'equalto', 'SQL') | list %}
 {%- set flat = event_properties() %}
 
 with

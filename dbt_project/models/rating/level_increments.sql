@@ -41,7 +41,8 @@ levels as (
 
     select
         *,
-        {{ to_quantity('sum(level_change) over (' ~ series_so_far() ~ ')') }} as level_after,
+        {{ to_quantity('sum(level_change) over (' ~ series_so_far() ~ ')') }}
+            as level_after,
         coalesce(
             lead(usage_hour) over ({{ series() }}), level_ends_at
         ) as next_usage_hour
@@ -76,7 +77,8 @@ final as (
         key_set,
         pricing_group_values,
         presentation_group_values,
-        {{ to_quantity('level_after - level_change + carried_level + quantity') }} as quantity,
+        {{ to_quantity('level_after - level_change + carried_level + quantity') }}
+            as quantity,
         usage_hour,
         usage_source
     from levels

@@ -30,7 +30,8 @@ hours as (
         case
             when aggregation = 'MAX' then max(quantity)
             when aggregation = 'MIN' then min(quantity)
-            when aggregation = 'LATEST' then {{ latest_value('quantity', ['usage_hour']) }}
+            when aggregation = 'LATEST'
+                then {{ latest_value('quantity', ['usage_hour']) }}
             else {{ to_quantity('sum(quantity)') }}
         end as quantity,
         cast(sum(event_count) as bigint) as event_count
@@ -43,7 +44,8 @@ running as (
 
     select
         *,
-        {{ to_quantity('sum(quantity) over (' ~ series_so_far() ~ ')') }} as running_sum,
+        {{ to_quantity('sum(quantity) over (' ~ series_so_far() ~ ')') }}
+            as running_sum,
         cast(sum(event_count) over ({{ series_so_far() }}) as bigint) as running_count,
         max(quantity) over ({{ series_so_far() }}) as running_max,
         min(quantity) over ({{ series_so_far() }}) as running_min

@@ -42,6 +42,16 @@ whole_periods as (
 
 ),
 
+increments as (
+
+    select * from {{ ref('running_increments') }}
+    union all
+    select * from {{ ref('unique_increments') }}
+    union all
+    select * from {{ ref('level_increments') }}
+
+),
+
 final as (
 
     select
@@ -68,11 +78,16 @@ final as (
     from whole_periods
     group by 1, 2, 3, 4, 5, 7, 8
     union all
-    select * from {{ ref('running_increments') }}
-    union all
-    select * from {{ ref('unique_increments') }}
-    union all
-    select * from {{ ref('level_increments') }}
+    select
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        quantity,
+        usage_hour,
+        usage_source
+    from increments
 
 )
 
