@@ -1,7 +1,7 @@
 {{ config(
     materialized=metering_materialization(),
     incremental_strategy='append',
-    on_schema_change='append_new_columns',
+    on_schema_change='fail',
     pre_hook="{{ delete_metered_days() }}",
     post_hook="{{ remember_metered_build() }}",
 ) }}
