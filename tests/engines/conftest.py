@@ -103,6 +103,8 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         stage(sample.directory, folder, instant(closing))
         make_nasty(folder)
         meter_everything(folder)
+        if closing != CLOSINGS[0]:
+            come_late(folder)
         run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
         check_workspace(run.workspace)
         land_usage(run)
@@ -146,8 +148,15 @@ def make_nasty(folder: Path) -> None:
     events.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def come_late(folder: Path) -> None:
+    """One more event in an hour of closed August that has events already."""
+    late = {**_event(30, "late"), "transaction_id": "late-1"}
+    path = folder / "events" / "late.ndjson"
+    path.write_text(json.dumps(late) + "\n", encoding="utf-8")
+
+
 def meter_everything(folder: Path) -> None:
-    """Every aggregation of a number that the company's events carry, with and without
+    """Every aggregation of a number that the company's events carry, two of them
     carrying forward, and a comparison; nobody is billed by them."""
     path = folder / "catalog" / "billable_metrics.csv"
     with path.open(encoding="utf-8", newline="") as file:
@@ -156,7 +165,7 @@ def meter_everything(folder: Path) -> None:
         return
     for aggregation in AGGREGATIONS:
         for carries in ("", "true"):
-            if carries and aggregation == "AVG":
+            if carries and aggregation not in ("LATEST", "TIME_WEIGHTED_SUM"):
                 continue
             metrics.append(
                 {
