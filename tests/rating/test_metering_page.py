@@ -166,8 +166,10 @@ def test_usage_that_was_metered_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_metric_is_swapped_by_the_windows_of_two_products(tmp_path: Path) -> None:
-    """Until 6 October A: the highest value, 5. From then on B, the sum: 5 + 2 + 4 = 11
-    less the 7 of before = 4. Together 9."""
+    """Until 6 October A: the highest value, 5. From then on B, the sum: 5 + 2 + 4 + 4 = 15
+    less the 11 of before (a 4 of another type among them) = 4. Together 9.
+
+    Beside them c counts values of at least 4 that are no noise: 5 and the last 4."""
     folder = tmp_path / "company"
     key = {"aggregation_key": "value"}
     write_company(
@@ -175,7 +177,19 @@ def test_a_metric_is_swapped_by_the_windows_of_two_products(tmp_path: Path) -> N
         [
             ("acme", {"metric_id": "a", "aggregation": "MAX", **key}),
             ("acme", {"metric_id": "b", "aggregation": "SUM", **key}),
+            (
+                "acme",
+                {
+                    "metric_id": "c",
+                    "aggregation": "COUNT",
+                    "excluded_event_types": "noise",
+                },
+            ),
         ],
+    )
+    at_least = {"operator": "greater_or_equal", "property_values": "4"}
+    write(
+        folder, "metric_filters", [{"metric_id": "c", "property": "value", **at_least}]
     )
     swap = "2026-10-06T00:00Z"
     rate = {"rate_card_id": "acme", "price_model": "flat", "unit_price": "1"}
@@ -191,15 +205,19 @@ def test_a_metric_is_swapped_by_the_windows_of_two_products(tmp_path: Path) -> N
                 "ending_before": swap,
             },
             {**rate, "rate_id": "b", "product_id": "b", "starting_at": swap},
+            {**rate, "rate_id": "c", "product_id": "c", "starting_at": OCTOBER},
         ],
     )
-    readings = (("05T10:00", 5), ("05T11:00", 2), ("06T00:00", 4))
+    readings = (
+        *(("05T10:00", 5, "use"), ("05T11:00", 2, "use")),
+        *(("05T12:00", 4, "noise"), ("06T00:00", 4, "use")),
+    )
     (folder / "events" / "usage.ndjson").write_text(
         "".join(
-            f'{{"transaction_id":"{at}","customer_id":"acme","event_type":"use",'
+            f'{{"transaction_id":"{at}","customer_id":"acme","event_type":"{kind}",'
             f'"timestamp":"2026-10-{at}:00Z","properties":{{"value":"{value}"}}}}\n'
-            for at, value in readings
+            for at, value, kind in readings
         )
     )
     run_metered(folder, "2026-11-02")
-    assert october_lines(folder) == {"a": (5, 5), "b": (4, 4)}
+    assert october_lines(folder) == {"a": (5, 5), "b": (4, 4), "c": (2, 2)}
