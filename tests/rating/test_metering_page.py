@@ -166,7 +166,7 @@ def test_usage_that_was_metered_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_metric_is_swapped_by_the_windows_of_two_products(tmp_path: Path) -> None:
-    """Until 6 October A: the highest value, 5. From then on B, the sum: 5 + 2 + 4 + 4 = 15
+    """Until 6 October A: the highest, 5. From then on B, the sum: 5 + 2 + 4 + 4 = 15
     less the 11 of before (a 4 of another type among them) = 4. Together 9.
 
     Beside them c counts values of at least 4 that are no noise: 5 and the last 4."""
