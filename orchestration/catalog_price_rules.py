@@ -8,10 +8,15 @@ from dataclasses import dataclass
 
 from orchestration.catalog_findings import FOREVER, Findings
 
-_ONE_PRICE = "'flat', 'package'"
-_TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
+_ONE_PRICE = "'flat', 'package', 'percentage'"
+_TIERED = (
+    "'graduated', 'volume', 'tiered_package', 'stairstep', 'graduated_percentage'"
+)
 _PACKAGED = "'package', 'tiered_package'"
-_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
+_UNPACKAGED = (
+    "'flat', 'graduated', 'volume', 'stairstep', 'percentage', "
+    "'graduated_percentage', 'dynamic'"
+)
 
 # Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, a=* is any a.
 _PAIRS = (
@@ -61,6 +66,7 @@ def check(findings: Findings) -> None:
     _values(findings)
     for prices in (_RATES, _OVERWRITES):
         _terms(findings, prices)
+        _events(findings, prices)
         _tiers_of_prices(findings, prices)
         _steps(findings, prices.tiers, prices.key)
     _days(findings)
@@ -240,6 +246,72 @@ def _terms(findings: Findings, prices: _Prices) -> None:
     )
 
 
+def _events(findings: Findings, prices: _Prices) -> None:
+    """Prices that look at each event by itself."""
+    key, called = prices.key, prices.called
+
+    def find(field: str, condition: str, problem: str, remedy: str) -> None:
+        findings.rows(
+            prices.file,
+            field,
+            f"select line, price_model, {key}, unit_price from {prices.table} "
+            f"where {prices.where} and {condition}",
+            problem.replace("#", called),
+            remedy,
+        )
+
+    find(
+        "price_property",
+        "price_model = 'dynamic' "
+        "and (price_property is null) = (amount_property is null)",
+        "the dynamic # '{1}' does not say which one property of the event holds the "
+        "price or the amount",
+        "Fill in price_property or amount_property, not both.",
+    )
+    find(
+        "price_property",
+        "price_model <> 'dynamic' "
+        "and coalesce(price_property, amount_property) is not null",
+        "the {0} # '{1}' does not take its price from the event",
+        "Leave price_property and amount_property blank, or make it dynamic.",
+    )
+    find(
+        "unit_price",
+        "price_model = 'percentage' and unit_price_ > 1",
+        "the percentage {2} of # '{1}' is more than the whole value",
+        "Write it as a share: 0.029 for 2.9 %.",
+    )
+    find(
+        "event_maximum",
+        "event_maximum_ < event_minimum_",
+        "the most that an event costs is below the least, at # '{1}'",
+        "Let event_maximum be at least event_minimum.",
+    )
+    if prices is _RATES:
+        product = "r.product_id = p.product_id"
+        specified = ""
+    else:
+        product = "s.product_id = p.product_id"
+        specified = "join override_specifiers as s on r.override_id = s.override_id"
+    findings.rows(
+        prices.file,
+        "price_model",
+        f"""
+        select distinct r.line, p.product_id, m.aggregation
+        from {prices.table} as r {specified}
+        join products as p on {product}
+        join billable_metrics as m on p.metric_id = m.metric_id
+        where m.aggregation not in ('SUM', 'COUNT') and (
+            r.price_model = 'dynamic' or coalesce(
+                r.event_fee, r.free_events, r.event_minimum, r.event_maximum
+            ) is not null
+        )
+        """,
+        "product '{0}' is metered by {1}, which no single event adds to",
+        "Price single events of SUM and COUNT metrics only.",
+    )
+
+
 def _tiers_of_prices(findings: Findings, prices: _Prices) -> None:
     file, key, called = prices.tiers_file, prices.key, prices.called
     joined = (
@@ -261,6 +333,14 @@ def _tiers_of_prices(findings: Findings, prices: _Prices) -> None:
         "where t.unit_price is null and t.flat_amount is null",
         f"the tier of {called} '{{0}}' from {{1}} has no price",
         "Fill in unit_price, flat_amount or both.",
+    )
+    findings.rows(
+        file,
+        "unit_price",
+        f"select t.line, t.unit_price, t.{key} {joined} "
+        "where r.price_model = 'graduated_percentage' and t.unit_price_ > 1",
+        f"the percentage {{0}} of {called} '{{1}}' is more than the whole value",
+        "Write it as a share: 0.029 for 2.9 %.",
     )
     findings.rows(
         file,
@@ -411,7 +491,8 @@ def _overrides(findings: Findings) -> None:
         "price_model",
         "override_type <> 'overwrite' and coalesce(price_model, unit_price, "
         "package_size, package_rounding, quantity_factor, free_units, "
-        "free_units_scope, free_units_reset, tier_scope) is not null",
+        "free_units_scope, free_units_reset, tier_scope, event_fee, free_events, "
+        "event_minimum, event_maximum, price_property, amount_property) is not null",
         "'{0}' is {1}, and only an overwrite has a price of its own",
         "Leave the columns of the price blank, or make it an overwrite.",
     )

@@ -82,14 +82,19 @@ def _profiles(findings: Findings) -> None:
     )
 
 
+_KEYED = "'SUM', 'MAX', 'MIN', 'LATEST', 'UNIQUE', 'AVG', 'TIME_WEIGHTED_SUM'"
+_COMPARISONS = "'greater_than', 'greater_or_equal', 'less_than', 'less_or_equal'"
+_EXACT_NUMBER = r"-?[0-9]{1,19}([.][0-9]{1,12}0*)?"
+
+
 def _metrics(findings: Findings) -> None:
     file = "catalog/billable_metrics.csv"
     findings.rows(
         file,
         "aggregation_key",
-        "select line, metric_id from billable_metrics "
-        "where aggregation = 'SUM' and aggregation_key is null",
-        "the SUM metric '{0}' does not say what is added up",
+        "select line, aggregation, metric_id from billable_metrics "
+        f"where aggregation in ({_KEYED}) and aggregation_key is null",
+        "the {0} metric '{1}' does not say which property it takes",
         "Name the event property in aggregation_key.",
     )
     findings.rows(
@@ -110,23 +115,37 @@ def _metrics(findings: Findings) -> None:
         "the SQL metric '{0}' names no model of metric_models: '{1}'",
         "List the model under metric_models in meterhouse.yml and name it here.",
     )
-    filters = "catalog/metric_filters.csv"
     findings.rows(
-        filters,
-        "property_values",
-        "select line, operator from metric_filters "
-        "where operator in ('in', 'not_in') and property_values is null",
-        "the operator '{0}' has no values",
-        'List them, separated by "|".',
+        file,
+        "granularity",
+        "select line, aggregation, metric_id from billable_metrics "
+        "where aggregation <> 'SQL' and granularity is not null",
+        "the {0} metric '{1}' meters events by the hour",
+        "Leave granularity blank; it is for SQL metrics.",
     )
     findings.rows(
-        filters,
-        "property_values",
-        "select line, operator from metric_filters "
-        "where operator in ('exists', 'not_exists') and property_values is not null",
-        "the operator '{0}' takes no values",
-        "Leave the cell blank, or use in or not_in.",
+        file,
+        "carry_forward",
+        "select line, aggregation, metric_id from billable_metrics "
+        "where aggregation in ('AVG', 'SQL') and carry_forward_",
+        "the {0} metric '{1}' has no value that a period could start from",
+        "Leave carry_forward blank.",
     )
+    findings.rows(
+        file,
+        "excluded_event_types",
+        """
+        select m.line, item.event_type, m.metric_id from billable_metrics as m,
+            unnest(string_split(m.excluded_event_types, '|')) as item (event_type)
+        where list_contains(
+            list_transform(string_split(m.event_types, '|'), lambda t: trim(t)),
+            trim(item.event_type)
+        )
+        """,
+        "the event type '{0}' of metric '{1}' is both taken in and left out",
+        "Name it in event_types or in excluded_event_types, not in both.",
+    )
+    _filters(findings)
     # Flat columns of the lake are named after properties, and SQL names of columns
     # do not tell upper from lower case.
     findings.rows(
@@ -135,7 +154,7 @@ def _metrics(findings: Findings) -> None:
         """
         with used as (
             select line, aggregation_key as property from billable_metrics
-            where aggregation = 'SUM'
+            where aggregation <> 'SQL' and aggregation_key is not null
             union all
             select line, unnest(string_split_regex(group_keys, '[|+]'))
             from billable_metrics
@@ -155,6 +174,36 @@ def _metrics(findings: Findings) -> None:
         """,
         "the properties '{0}' and '{1}' differ in upper and lower case only",
         "Use one spelling, in the events too.",
+    )
+
+
+def _filters(findings: Findings) -> None:
+    file = "catalog/metric_filters.csv"
+    findings.rows(
+        file,
+        "property_values",
+        "select line, operator from metric_filters "
+        "where operator in ('in', 'not_in') and property_values is null",
+        "the operator '{0}' has no values",
+        'List them, separated by "|".',
+    )
+    findings.rows(
+        file,
+        "property_values",
+        "select line, operator from metric_filters "
+        "where operator in ('exists', 'not_exists') and property_values is not null",
+        "the operator '{0}' takes no values",
+        "Leave the cell blank, or use in or not_in.",
+    )
+    findings.rows(
+        file,
+        "property_values",
+        "select line, operator, coalesce(property_values, '') from metric_filters "
+        f"where operator in ({_COMPARISONS}) and not coalesce("
+        f"regexp_full_match(property_values, '{_EXACT_NUMBER}'), false)",
+        "the operator '{0}' compares with one number, which '{1}' is not",
+        "Give one plain decimal number with at most 19 digits before and 12 after the "
+        "point.",
     )
 
 

@@ -2,7 +2,7 @@
 
 The dbt templater would need a built warehouse, because the metering plan and the depth
 of the wallets are read from it when a model compiles. Here the project's own macros are
-rendered with its own vars and a two-metric price book, so linting needs no workspace.
+rendered with its own vars and a price book of three metrics: no workspace is needed.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ _ANSWERS: dict[str, list[dict[str, Any]]] = {
             "metric_id": "tokens",
             "aggregation": "SUM",
             "aggregation_key": "tokens",
+            "event_types": None,
+        },
+        {
+            "metric_id": "users",
+            "aggregation": "UNIQUE",
+            "aggregation_key": "user",
             "event_types": None,
         },
     ],

@@ -194,34 +194,52 @@
     ({{ dividend }} div {{ divisor }})
 {%- endmacro %}
 
-{# A type for integers of up to 38 digits. #}
-{% macro big_integer() -%}
-    {{ return(adapter.dispatch('big_integer', 'meterhouse')()) }}
+{# An exact integer of up to 38 digits. #}
+{% macro wide_integer(expression) -%}
+    {{ return(adapter.dispatch('wide_integer', 'meterhouse')(expression)) }}
 {%- endmacro %}
-{% macro default__big_integer() -%}
-    hugeint
+{% macro default__wide_integer(expression) -%}
+    cast({{ expression }} as hugeint)
 {%- endmacro %}
-{% macro spark__big_integer() -%}
-    decimal(38, 0)
+{% macro spark__wide_integer(expression) -%}
+    cast({{ expression }} as decimal(38, 0))
 {%- endmacro %}
 
-{# Quotient of two big integers that are not negative, the remainder dropped; columns,
-   because they stand here more than once. #}
-{% macro big_quotient(dividend, divisor) -%}
-    {{ return(adapter.dispatch('big_quotient', 'meterhouse')(dividend, divisor)) }}
+{# Quotient of two wide integers, the remainder dropped. On Spark `div` ends at 64 bits
+   and `/` rounds: only what divides without a remainder is divided. #}
+{% macro wide_quotient(dividend, divisor) -%}
+    {{ return(adapter.dispatch('wide_quotient', 'meterhouse')(dividend, divisor)) }}
 {%- endmacro %}
-{% macro default__big_quotient(dividend, divisor) -%}
+{% macro default__wide_quotient(dividend, divisor) -%}
     ({{ dividend }} // {{ divisor }})
 {%- endmacro %}
-{# `div` has 64 bits only, and a decimal quotient is rounded at its last place: 0.9999999
-   may have become 1, which the product tells. #}
-{% macro spark__big_quotient(dividend, divisor) -%}
-    {%- set rounded = 'cast(floor(' ~ dividend ~ ' / ' ~ divisor ~ ') as decimal(38, 0))' -%}
-    case
-        when cast({{ rounded }} * {{ divisor }} as decimal(38, 0)) > {{ dividend }}
-            then cast({{ rounded }} - 1 as decimal(38, 0))
-        else {{ rounded }}
-    end
+{% macro spark__wide_quotient(dividend, divisor) -%}
+    cast(
+        cast({{ dividend }} - {{ dividend }} % {{ divisor }} as decimal(38, 0))
+        / cast({{ divisor }} as decimal(38, 0)) as decimal(38, 0)
+    )
+{%- endmacro %}
+
+{# Value of the row that comes last in the order of the columns, which hold no NULL. #}
+{% macro latest_value(value, columns) -%}
+    {{ return(adapter.dispatch('latest_value', 'meterhouse')(value, columns)) }}
+{%- endmacro %}
+{% macro default__latest_value(value, columns) -%}
+    arg_max({{ value }}, row({{ columns | join(', ') }}))
+{%- endmacro %}
+{% macro spark__latest_value(value, columns) -%}
+    max_by({{ value }}, struct({{ columns | join(', ') }}))
+{%- endmacro %}
+
+{# One row for each hour from the first to the last, which is not before it. #}
+{% macro each_hour(first, last) -%}
+    {{ return(adapter.dispatch('each_hour', 'meterhouse')(first, last)) }}
+{%- endmacro %}
+{% macro default__each_hour(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, to_hours(1)))
+{%- endmacro %}
+{% macro spark__each_hour(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, make_dt_interval(0, 1, 0, 0)))
 {%- endmacro %}
 
 {# `order_by` holds no NULL: engines put them at different ends. #}

@@ -58,7 +58,8 @@
 {%- endmacro %}
 
 {# Predicate over one event: does the metric count it? A missing property passes
-   `not_in`, because it holds none of the listed values. #}
+   `not_in`, because it holds none of the listed values; what is no plain decimal passes
+   no comparison. #}
 {% macro metric_predicate(metric, filters, flat) -%}
     {%- set parts = [] -%}
     {%- if metric.aggregation == 'SQL' -%}
@@ -67,6 +68,14 @@
     {%- if metric.event_types -%}
         {%- do parts.append('event_type in (' ~ sql_literals(metric.event_types.split('|')) ~ ')') -%}
     {%- endif -%}
+    {%- if metric.excluded_event_types -%}
+        {%- do parts.append(
+            'event_type not in (' ~ sql_literals(metric.excluded_event_types.split('|')) ~ ')'
+        ) -%}
+    {%- endif -%}
+    {%- set comparisons = {
+        'greater_than': '>', 'greater_or_equal': '>=', 'less_than': '<', 'less_or_equal': '<='
+    } -%}
     {%- for filter in filters if filter.metric_id == metric.metric_id -%}
         {%- set value = event_property(filter.property, flat) -%}
         {%- set listed = '(' ~ sql_literals((filter.property_values or '').split('|')) ~ ')' -%}
@@ -78,6 +87,11 @@
             {%- do parts.append('coalesce(' ~ value ~ ' in ' ~ listed ~ ', false)') -%}
         {%- elif filter.operator == 'not_in' -%}
             {%- do parts.append('coalesce(' ~ value ~ ' not in ' ~ listed ~ ', true)') -%}
+        {%- elif filter.operator in comparisons -%}
+            {%- do parts.append(
+                'coalesce(' ~ parse_quantity(value) ~ ' ' ~ comparisons[filter.operator] ~ ' '
+                ~ to_quantity(text_literal(filter.property_values | trim)) ~ ', false)'
+            ) -%}
         {%- else -%}
             {{ exceptions.raise_compiler_error(
                 'metric_filters: unknown operator ' ~ filter.operator ~ ' of metric ' ~ metric.metric_id
@@ -92,7 +106,7 @@
    as unbilled instead of vanishing. #}
 {% macro metering_plan() -%}
     {% set metrics = fetch_rows(
-        'select metric_id, aggregation, aggregation_key, event_types from '
+        'select metric_id, aggregation, aggregation_key, event_types, excluded_event_types from '
         ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
     ) %}
     {% set filters = fetch_rows(
@@ -116,6 +130,7 @@
         {% endfor %}
         {% do plan.append({
             'metric_id': metric.metric_id,
+            'aggregation': metric.aggregation,
             'predicate': metric_predicate(metric, filters, flat),
             'value': metric_value(metric, flat),
             'sql_model': metric.aggregation_key if metric.aggregation == 'SQL' else none,
@@ -125,17 +140,80 @@
     {{ return(plan) }}
 {%- endmacro %}
 
-{# What one event adds. NULL = the event has no number there: it is rejected, not zero. #}
+{# What the metric takes from one event. NULL = the event has nothing usable there: it is
+   rejected, not zero. The change of a level is multiplied by microseconds: fifteen digits
+   before the point keep every such product exact. #}
 {% macro metric_value(metric, flat) -%}
     {%- if metric.aggregation in ('COUNT', 'SQL') -%}
         {{ return(to_quantity(1)) }}
-    {%- elif metric.aggregation == 'SUM' -%}
+    {%- elif metric.aggregation == 'UNIQUE' -%}
+        {{ return(event_property(metric.aggregation_key, flat)) }}
+    {%- elif metric.aggregation == 'TIME_WEIGHTED_SUM' -%}
+        {{ return(parse_quantity(event_property(metric.aggregation_key, flat), 15)) }}
+    {%- elif metric.aggregation in ('SUM', 'MAX', 'MIN', 'LATEST', 'AVG') -%}
         {{ return(parse_quantity(event_property(metric.aggregation_key, flat))) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             'billable_metrics: unknown aggregation ' ~ metric.aggregation ~ ' of metric ' ~ metric.metric_id
         ) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# Why an event that the metric counts has nothing usable: reason and remedy; none for
+   metrics that take nothing from the event. #}
+{% macro value_refusal(metric) -%}
+    {%- if metric.aggregation in ('COUNT', 'SQL') -%}
+        {{ return(none) }}
+    {%- elif metric.aggregation == 'UNIQUE' -%}
+        {{ return({
+            'reason': 'value_missing',
+            'remedy': 'Send the property whose values metric ' ~ metric.metric_id ~ ' counts.',
+        }) }}
+    {%- else -%}
+        {%- set digits = 15 if metric.aggregation == 'TIME_WEIGHTED_SUM' else 19 -%}
+        {{ return({
+            'reason': 'value_not_a_number',
+            'remedy': 'Send the value that metric ' ~ metric.metric_id ~ ' takes as plain decimal text with at most '
+            ~ digits ~ ' digits before and 12 after the point.',
+        }) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# What is kept of a metric's events of one hour, whatever period the hour will be in:
+   sum, extreme, last value, number of distinct values, or the unit-hours that changes of
+   a level add to their own hour. AVG keeps the sum; its count is `event_count`. #}
+{% macro state_quantity(metric) -%}
+    {%- if metric.aggregation in ('MAX', 'MIN') -%}
+        {{ to_quantity(metric.aggregation | lower ~ '(' ~ metric.value ~ ')') }}
+    {%- elif metric.aggregation == 'LATEST' -%}
+        {{ to_quantity(latest_value(
+            metric.value, ['event_at', 'transaction_id', 'landing_sequence', 'landing_row']
+        )) }}
+    {%- elif metric.aggregation == 'UNIQUE' -%}
+        {{ to_quantity('count(distinct ' ~ metric.value ~ ')') }}
+    {%- elif metric.aggregation == 'TIME_WEIGHTED_SUM' -%}
+        {{ units_to_quantity(divide_rounded(
+            'sum(' ~ quantity_units(metric.value) ~ ' * ' ~ rest_of_hour('event_at', 'usage_hour') ~ ')',
+            '3600000000'
+        )) }}
+    {%- else -%}
+        {{ to_quantity('sum(' ~ metric.value ~ ')') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# By how much the hour's events changed the level; NULL for metrics without one. #}
+{% macro state_level_change(metric) -%}
+    {{ to_quantity(
+        'sum(' ~ metric.value ~ ')' if metric.aggregation == 'TIME_WEIGHTED_SUM' else 'null'
+    ) }}
+{%- endmacro %}
+
+{# Columns that name a metered row, of the events in scope. #}
+{% macro metered_keys(metric, keys, flat) -%}
+    '{{ metric.metric_id }}' as metric_id,
+        '{{ keys.key_set }}' as key_set,
+        {{ group_values_json(keys.pricing, flat) }} as pricing_group_values,
+        {{ group_values_json(keys.presentation, flat) }} as presentation_group_values
 {%- endmacro %}
 
 {# Canonical JSON object of an event's values for the given keys, keys sorted. #}
@@ -159,6 +237,45 @@
         || {{ json_quote('cast(' ~ adapter.quote(key) ~ ' as string)') }}
         {% endfor %} || '}'
     {%- endif -%}
+{%- endmacro %}
+
+{# Without metrics (or when none of the kind): the columns, no rows. #}
+{% macro no_metered_rows(relation, columns, states) -%}
+    select
+        {{ columns | join(', ') }},
+        cast(null as string) as metric_id,
+        cast(null as string) as key_set,
+        cast(null as string) as pricing_group_values,
+        cast(null as string) as presentation_group_values,
+        {%- for state in states %}
+        {{ 'cast(0 as bigint)' if state.endswith('_count') else to_quantity(0) }} as {{ state }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from {{ relation }}
+    where 1 = 0
+{%- endmacro %}
+
+{% macro no_metered_values(relation, columns) -%}
+    select
+        {{ columns | join(', ') }},
+        cast(null as string) as metric_id,
+        cast(null as string) as key_set,
+        cast(null as string) as pricing_group_values,
+        cast(null as string) as presentation_group_values,
+        cast(null as string) as metered_value,
+        event_date,
+        usage_hour
+    from {{ relation }}
+    where 1 = 0
+{%- endmacro %}
+
+{# Column of an SQL metric's model that says when its quantity was used. #}
+{% macro sql_metric_instant(metric) -%}
+    {%- set found = [] -%}
+    {%- if execute -%}
+        {%- set found = adapter.get_columns_in_relation(ref(metric.sql_model)) | map(attribute='name') | list -%}
+    {%- endif -%}
+    {{ return('usage_at' if 'usage_at' in found else 'usage_hour') }}
 {%- endmacro %}
 
 {# Condition that an event reaches at least one metric with a usable value. #}
@@ -188,6 +305,22 @@
 {%- endmacro %}
 {# Spark meters all days each time (see metering_materialization). #}
 {% macro spark__remember_metered_build() -%}
+{%- endmacro %}
+
+{# The hours of one period, metric and group in time, as a window. #}
+{% macro series() -%}
+    partition by
+            period_id, metric_id, key_set, pricing_group_values, presentation_group_values
+        order by usage_hour
+{%- endmacro %}
+
+{% macro series_so_far() -%}
+    {{ series() }} rows between unbounded preceding and current row
+{%- endmacro %}
+
+{# Mean of a sum and its count, half away from zero at 12 places. #}
+{% macro average(total, members) -%}
+    {{ units_to_quantity(divide_rounded(quantity_units(total), members)) }}
 {%- endmacro %}
 
 {# Which metrics and key sets some price of today or of a close looks at event by event,

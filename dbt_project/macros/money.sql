@@ -72,9 +72,9 @@
 
 {# Decimal text to quantity. NULL when the text is not a plain decimal number that the
    type holds exactly: a price must never meet a rounded or guessed quantity. #}
-{% macro parse_quantity(text) -%}
+{% macro parse_quantity(text, digits=19) -%}
     case
-        when {{ matches(text, '^-?[0-9]{1,19}([.][0-9]{1,12}0*)?$') }}
+        when {{ matches(text, '^-?[0-9]{1,' ~ digits ~ '}([.][0-9]{1,12}0*)?$') }}
             then cast({{ text }} as {{ quantity_type() }})
     end
 {%- endmacro %}
@@ -111,64 +111,41 @@
     )
 {%- endmacro %}
 
+{# A quantity as a whole number of its smallest unit, 10^-12; exact. #}
+{% macro quantity_units(quantity) -%}
+    {{ wide_integer(
+        wide_integer(truncate_quantity(quantity)) ~ ' * 1000000000000 + '
+        ~ wide_integer(
+            'cast(' ~ quantity ~ ' - ' ~ to_quantity(truncate_quantity(quantity))
+            ~ ' as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))'
+        )
+    ) }}
+{%- endmacro %}
+
+{# Its inverse: a whole number of smallest units as a quantity. #}
+{% macro units_to_quantity(units) -%}
+    cast(
+        {{ to_quantity(wide_quotient(units, '1000000000000')) }}
+        + {{ to_quantity(
+            'cast(' ~ units ~ ' % 1000000000000 as decimal(24, 0))'
+            ~ " * cast('0.000000000001' as decimal(12, 12))"
+        ) }} as {{ quantity_type() }}
+    )
+{%- endmacro %}
+
 {#
-  Quantities are converted and rounded as integers of 10^-12 units, so that nothing but
-  the stated rounding is lost. Up is away from zero, down towards it, half_up half away
-  from zero: what a negative usage takes back is what the same usage had brought.
+  Quotient of two integers; the divisor is positive. `rounding` is 'half_up' (half away
+  from zero), 'up' (away from zero) or 'down' (towards it): what a negative usage takes
+  back is what the same usage had brought.
 #}
-
-{% macro to_integer_units(quantity) -%}
-    cast(
-        cast({{ truncate_quantity(quantity) }} as {{ big_integer() }})
-        * cast(1000000000000 as {{ big_integer() }}) as {{ big_integer() }}
-    )
-    + cast(
-        cast(
-            {{ quantity }} - cast({{ truncate_quantity(quantity) }} as {{ quantity_type() }})
-            as decimal(24, 12)
-        ) * cast(1000000000000 as decimal(13, 0)) as bigint
-    )
-{%- endmacro %}
-
-{# `units`, `divisor` and `rounding` are columns; the divisor is above zero. #}
-{% macro divide_rounded(units, divisor, rounding) -%}
-    cast(
-        case when {{ units }} < 0 then -1 else 1 end
-        * (
-            {{ big_quotient('abs(' ~ units ~ ')', divisor) }}
-            + case
-                when
-                    {{ rounding }} = 'up'
-                    and {{ big_quotient('abs(' ~ units ~ ')', divisor) }} * {{ divisor }}
-                    < abs({{ units }})
-                    then 1
-                when
-                    {{ rounding }} = 'half_up'
-                    and (
-                        abs({{ units }})
-                        - {{ big_quotient('abs(' ~ units ~ ')', divisor) }} * {{ divisor }}
-                    ) * 2 >= {{ divisor }}
-                    then 1
-                else 0
-            end
-        ) as {{ big_integer() }}
-    )
-{%- endmacro %}
-
-{# `units` is a column. #}
-{% macro from_integer_units(units) -%}
-    {%- set scale = 'cast(1000000000000 as ' ~ big_integer() ~ ')' -%}
-    {%- set whole = big_quotient('abs(' ~ units ~ ')', scale) -%}
-    cast(
-        case when {{ units }} < 0 then -1 else 1 end
-        * (
-            cast({{ whole }} as {{ quantity_type() }})
-            + cast(
-                cast(abs({{ units }}) - {{ whole }} * {{ scale }} as decimal(13, 0))
-                * cast(0.000000000001 as decimal(13, 12)) as {{ quantity_type() }}
-            )
-        ) as {{ quantity_type() }}
-    )
+{% macro divide_rounded(dividend, divisor, rounding="'half_up'") -%}
+    {%- set rest = 'abs(' ~ dividend ~ ' % ' ~ divisor ~ ')' -%}
+    {{ wide_integer(
+        wide_quotient(dividend, divisor)
+        ~ ' + case when ' ~ rest ~ ' = 0 or ' ~ rounding ~ " = 'down' or ("
+        ~ rounding ~ " = 'half_up' and 2 * " ~ rest ~ ' < ' ~ divisor ~ ')'
+        ~ ' then 0 when ' ~ dividend ~ ' < 0 then -1 else 1 end'
+    ) }}
 {%- endmacro %}
 
 {# A decimal(18, 6) as an exact fraction of integers, small where it is whole. #}

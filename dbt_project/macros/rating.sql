@@ -269,7 +269,7 @@
 {% macro multiplied_ends() -%}
     {%- for end in ('before', 'after', 'total') %}
     case
-        when is_converted then ({{ to_integer_units('metered_' ~ end) }}) * numerator
+        when is_converted then ({{ quantity_units('metered_' ~ end) }}) * numerator
     end as multiplied_{{ end }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 {%- endmacro %}

@@ -26,3 +26,26 @@
         true
     {%- endif -%}
 {%- endmacro %}
+
+{# First hour that has not begun at the run's instant: a level counts for the hours
+   before it, the last of them whole. #}
+{% macro usage_horizon() -%}
+    {%- set instant = modules.datetime.datetime.fromisoformat(as_of_text()) -%}
+    {%- set hour = instant.replace(minute=0, second=0, microsecond=0) -%}
+    {%- if hour < instant -%}
+        {%- set hour = hour + modules.datetime.timedelta(hours=1) -%}
+    {%- endif -%}
+    cast('{{ hour.strftime('%Y-%m-%d %H:%M:%S') }}' as timestamp)
+{%- endmacro %}
+
+{# Microseconds from the event to the end of its hour. #}
+{% macro rest_of_hour(event_at, usage_hour) -%}
+    (3600000000 - ({{ epoch_micros(event_at) }} - {{ epoch_micros(usage_hour) }}))
+{%- endmacro %}
+
+{# Whole hours between two instants on the hour. #}
+{% macro hours_between(earlier, later) -%}
+    {{ integer_divide(
+        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')', '3600000000'
+    ) }}
+{%- endmacro %}

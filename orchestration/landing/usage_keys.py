@@ -8,16 +8,20 @@ from dataclasses import dataclass
 
 from orchestration.workspace import Workspace, read_text
 
+# Aggregations that do arithmetic with the property.
+NUMERIC = frozenset({"SUM", "MAX", "MIN", "LATEST", "AVG", "TIME_WEIGHTED_SUM"})
+
 
 @dataclass(frozen=True)
 class UsageKeys:
     """`properties` get a flat column each; `numbers` must be exact numbers.
 
-    `numbers` are (property, event types it is added up for; None = all types).
+    `numbers` are (property, event types it is a number for; None = all types, event
+    types it is none for).
     """
 
     properties: tuple[str, ...]
-    numbers: tuple[tuple[str, tuple[str, ...] | None], ...]
+    numbers: tuple[tuple[str, tuple[str, ...] | None, tuple[str, ...]], ...]
 
 
 def usage_keys(workspace: Workspace) -> UsageKeys:
@@ -26,21 +30,23 @@ def usage_keys(workspace: Workspace) -> UsageKeys:
     filters = _rows(workspace, "metric_filters")
     products = _rows(workspace, "products")
     keys: set[str] = set()
-    numbers: set[tuple[str, tuple[str, ...] | None]] = set()
+    numbers: set[tuple[str, tuple[str, ...] | None, tuple[str, ...]]] = set()
     for metric in metrics:
         for compound in _items(metric, "group_keys"):
             keys.update(key.strip() for key in compound.split("+"))
-        if metric.get("aggregation") == "SUM" and (
-            key := metric.get("aggregation_key")
-        ):
+        aggregation, key = metric.get("aggregation"), metric.get("aggregation_key")
+        if key and aggregation != "SQL":
             keys.add(key)
-            numbers.add((key, tuple(sorted(_items(metric, "event_types"))) or None))
+        if key and aggregation in NUMERIC:
+            included = tuple(sorted(_items(metric, "event_types"))) or None
+            excluded = tuple(sorted(_items(metric, "excluded_event_types")))
+            numbers.add((key, included, excluded))
     keys.update(row["property"] for row in filters if row.get("property"))
     for product in products:
         keys.update(_items(product, "pricing_group_keys"))
         keys.update(_items(product, "presentation_group_keys"))
     keys.discard("")
-    ordered = sorted(numbers, key=lambda item: (item[0], item[1] or ()))
+    ordered = sorted(numbers, key=lambda item: (item[0], item[1] or (), item[2]))
     return UsageKeys(tuple(sorted(keys)), tuple(ordered))
 
 

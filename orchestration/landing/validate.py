@@ -183,10 +183,12 @@ def _checks(
         "Send properties as one object of plain values, without objects or lists "
         "inside.",
     )
-    for key, event_types in keys.numbers:
+    for key, included, excluded in keys.numbers:
         column = sql.name(property_column(key))
-        types = ", ".join(sql.text(item) for item in event_types or ())
-        applies = f" and event_type in ({types})" if event_types else ""
+        applies = ""
+        for operator, event_types in (("in", included), ("not in", excluded)):
+            types = ", ".join(sql.text(item) for item in event_types or ())
+            applies += f" and event_type {operator} ({types})" if types else ""
         yield (
             f"not regexp_full_match({column}, {sql.text(sql.NUMBER)}){applies}",
             f"properties.{key}",

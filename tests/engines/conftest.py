@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ DEAD_CLOSE = "cl_dead"
 # Small data on a warm-up: the optimizing compiler would cost more than it gives. On its
 # own, the quick one keeps 48 MB of code and interprets what comes once they are full.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
+
+AGGREGATIONS = ("MAX", "MIN", "LATEST", "UNIQUE", "AVG", "TIME_WEIGHTED_SUM")
 
 # Text that one engine or the other takes for syntax, in group values and in a name.
 NASTY_PROJECTS = (
@@ -99,6 +102,9 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
     for closing in CLOSINGS:
         stage(sample.directory, folder, instant(closing))
         make_nasty(folder)
+        meter_everything(folder)
+        if closing != CLOSINGS[0]:
+            come_late(folder)
         run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
         check_workspace(run.workspace)
         land_usage(run)
@@ -140,6 +146,46 @@ def make_nasty(folder: Path) -> None:
         for number, project in enumerate(NASTY_PROJECTS)
     ]
     events.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def come_late(folder: Path) -> None:
+    """One more event in an hour of closed August that has events already."""
+    late = {**_event(30, "late"), "transaction_id": "late-1"}
+    path = folder / "events" / "late.ndjson"
+    path.write_text(json.dumps(late) + "\n", encoding="utf-8")
+
+
+def meter_everything(folder: Path) -> None:
+    """Every aggregation of a number that the company's events carry, two of them
+    carrying forward, and a comparison; nobody is billed by them."""
+    path = folder / "catalog" / "billable_metrics.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        metrics = list(csv.DictReader(file))
+    if any(metric["metric_id"] == "all-max" for metric in metrics):
+        return
+    for aggregation in AGGREGATIONS:
+        for carries in ("", "true"):
+            if carries and aggregation not in ("LATEST", "TIME_WEIGHTED_SUM"):
+                continue
+            metrics.append(
+                {
+                    "metric_id": f"all-{aggregation.lower()}{carries}",
+                    "name": aggregation,
+                    "aggregation": aggregation,
+                    "aggregation_key": "gb_hours",
+                    "excluded_event_types": "nothing",
+                    "carry_forward": carries,
+                }
+            )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(metrics[0] | metrics[-1]), restval="")
+        writer.writeheader()
+        writer.writerows(metrics)
+    filters = folder / "catalog" / "metric_filters.csv"
+    if not filters.exists():
+        filters.write_text("metric_id,property,operator,property_values\n")
+    with filters.open("a", encoding="utf-8") as file:
+        file.write("all-max,gb_hours,greater_than,2.5\n")
 
 
 def _event(number: int, project: str) -> dict[str, Any]:

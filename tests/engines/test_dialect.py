@@ -57,6 +57,7 @@ SCHEMA = pa.schema(
     ]
 )
 
+REST = "rest_of_hour('instant', \"date_trunc('hour', instant)\")"
 # name: the macro as a model calls it. The relation is called `tiers`, because the macro
 # of price steps names it so.
 EXPRESSIONS = {
@@ -86,6 +87,13 @@ EXPRESSIONS = {
     "packages_begun": "whole_packages('packed', 'factor', \"'up'\")",
     "packages_full": "whole_packages('packed', 'factor', \"'down'\")",
     "quotient": "integer_divide('cast(steps as bigint)', '7')",
+    "mean": "average('quantity', 'cast(factor + 2 as bigint)')",
+    "level": (
+        "units_to_quantity(divide_rounded("
+        f"quantity_units('amount') ~ ' * ' ~ {REST}, '3600000000'))"
+    ),
+    "rest": REST,
+    "apart": "hours_between(add_hours('instant', '7'), 'instant')",
     "minor": "to_minor('amount', 'factor')",
     "floored": "floor_minor('amount', 'factor')",
     "major": "from_minor('amount_minor', 'unit')",
@@ -269,6 +277,48 @@ def test_thousands_of_products_are_exact(folder: Path, tmp_path: Path) -> None:
         if got["minor"] != minor(given["amount"], exponents[given["factor"]])
     ]
     assert wrong == []
+
+
+def test_thousands_of_means_are_exact(folder: Path, tmp_path: Path) -> None:
+    """Both engines and Python's Decimal: a sum divided by its count at 12 places, half
+    away from zero; the sums end in halves often."""
+    dice = random.Random(20261120)
+    with localcontext(prec=80):
+        rows = [product_row(dice, number) for number in range(3_000)]
+    for row in rows:
+        row["amount_minor"] = dice.choice((1, 2, 3, 4, 7, 8, 10**9 + 7, 9_999_999_999))
+    found = assert_equal_on_both(
+        folder,
+        write(tmp_path, rows),
+        {"mean": "average('quantity', 'amount_minor')"},
+    )
+    with localcontext(prec=80):
+        wrong = [
+            (given["quantity"], given["amount_minor"], got["mean"])
+            for given, got in zip(rows, found, strict=True)
+            if got["mean"]
+            != (given["quantity"] / given["amount_minor"]).quantize(
+                TINY, rounding=ROUND_HALF_UP
+            )
+        ]
+    assert wrong == []
+
+
+def test_last_values_and_hours(folder: Path, tmp_path: Path) -> None:
+    """The last value by instant and then text; every hour from one to another."""
+    path = write(tmp_path, [nasty_row(number) for number in range(300)])
+    assert_equal_on_both(
+        folder,
+        path,
+        {"last": "latest_value('quantity', ['instant', \"coalesce(text, '')\", 'id'])"},
+        key="factor",
+        tail="group by factor",
+    )
+    path = write(tmp_path, [nasty_row(number) for number in range(8)])
+    hours = assert_equal_on_both(
+        folder, path, {"hour": "each_hour('instant', add_hours('instant', 'id'))"}
+    )
+    assert len(hours) == sum(range(1, 9))
 
 
 def test_what_overflows_is_an_error_or_null(folder: Path, tmp_path: Path) -> None:

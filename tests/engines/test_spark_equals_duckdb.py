@@ -43,12 +43,16 @@ TABLES = (
     "invoicing.late_usage",
     "invoicing.unbilled_usage",
     "metering.metered_usage",
+    "metering.metered_values",
     "metering.usage_duplicates",
     "metering.usage_rejections",
     "publishing.stripe_invoice_line_requests",
     "publishing.stripe_invoice_requests",
+    "rating.known_usage",
+    "rating.known_values",
     "rating.rated_tiers",
     "rating.rated_usage",
+    "rating.usage_by_period",
     "staging.currencies",
 )
 
@@ -59,8 +63,11 @@ def test_every_row_is_equal(engines: Engines, table: str) -> None:
     have the same widths."""
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        con.execute(f"attach '{engines.duckdb.workspace.warehouse}' as w (read_only)")
-        con.execute(f"create view ours as select * from w.{table}")
+        # Views name the warehouse that they were made in.
+        con.execute(
+            f"attach '{engines.duckdb.workspace.warehouse}' as warehouse (read_only)"
+        )
+        con.execute(f"create view ours as select * from warehouse.{table}")
         con.register("arrow", arrow_table(engines.spark, table))
         con.execute("create view theirs as select * from arrow")
         assert columns(con, "theirs") == columns(con, "ours")

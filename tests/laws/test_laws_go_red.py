@@ -329,6 +329,12 @@ STATEMENTS = [
         "delete from invoicing.unbilled_usage where reason = 'no_rate'"
         " and customer_id = 'acme' and usage_hour < timestamp '2026-10-01'",
     ),
+    Case(
+        "increments are lost",
+        {"law_2_increments_add_up_to_the_metered_value"},
+        "create or replace view rating.usage_by_period as"
+        " select * from rating.running_increments",
+    ),
 ]
 
 

@@ -26,6 +26,12 @@ RATE = "tokens-small,standard,tokens,flat,model=small,0.000002,2026-10-01T00:00:
 CONTRACT = "acme-1,acme,standard,Acme standard contract,2026-10-01T00:00:00Z,,"
 TIER_1 = "tokens-large,0,1000000,0.00001\n"
 TIER_2 = "tokens-large,1000000,,0.000008\n"
+METRICS = (
+    "metric_id,name,aggregation,aggregation_key,event_types,group_keys,"
+    "excluded_event_types,carry_forward,granularity\n"
+    "requests,Requests,COUNT,,completion,,,,\n"
+    "tokens,Tokens,SUM,tokens,completion,model,,,\n"
+)
 FILTERS = "metric_id,property,operator,property_values\n"
 ONE = "PREPAID,USD,10,2026-10-01T00:00:00Z"
 
@@ -411,7 +417,7 @@ MISTAKES = [
         "SUM,,",
         2,
         "aggregation_key",
-        "does not say what is added up",
+        "the SUM metric 'tokens' does not say which property it takes",
     ),
     Mistake(
         "count_with_key",
@@ -475,6 +481,123 @@ MISTAKES = [
         2,
         "property_values",
         "takes no values",
+    ),
+    Mistake(
+        "max_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,MAX,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the MAX metric 'x' does not say which property",
+    ),
+    Mistake(
+        "min_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,MIN,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the MIN metric 'x' does not say which property",
+    ),
+    Mistake(
+        "latest_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,LATEST,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the LATEST metric 'x' does not say which property",
+    ),
+    Mistake(
+        "unique_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,UNIQUE,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the UNIQUE metric 'x' does not say which property",
+    ),
+    Mistake(
+        "avg_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,AVG,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the AVG metric 'x' does not say which property",
+    ),
+    Mistake(
+        "time_weighted_sum_without_key",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,TIME_WEIGHTED_SUM,,,,,,\n",
+        4,
+        "aggregation_key",
+        "the TIME_WEIGHTED_SUM metric 'x' does not say which property",
+    ),
+    Mistake(
+        "granularity_of_events",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,SUM,x,,,,,service_period\n",
+        4,
+        "granularity",
+        "meters events by the hour",
+    ),
+    Mistake(
+        "average_carried_forward",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,AVG,x,,,,true,\n",
+        4,
+        "carry_forward",
+        "no value that a period could start from",
+    ),
+    Mistake(
+        "event_type_in_and_out",
+        "billable_metrics",
+        None,
+        METRICS + "x,X,SUM,x,a|b,,c|b,,\n",
+        4,
+        "excluded_event_types",
+        "the event type 'b' of metric 'x'",
+    ),
+    Mistake(
+        "comparison_with_text",
+        "metric_filters",
+        None,
+        f"{FILTERS}tokens,model,greater_than,ten\n",
+        2,
+        "property_values",
+        "'ten' is not",
+    ),
+    Mistake(
+        "comparison_with_two",
+        "metric_filters",
+        None,
+        f"{FILTERS}tokens,model,less_than,1|2\n",
+        2,
+        "property_values",
+        "'1|2' is not",
+    ),
+    Mistake(
+        "comparison_with_nothing",
+        "metric_filters",
+        None,
+        f"{FILTERS}tokens,model,less_or_equal,\n",
+        2,
+        "property_values",
+        "compares with one number",
+    ),
+    Mistake(
+        "comparison_with_exponent",
+        "metric_filters",
+        None,
+        f"{FILTERS}tokens,model,greater_or_equal,1e3\n",
+        2,
+        "property_values",
+        "'1e3' is not",
     ),
     Mistake(
         "two_default_profiles",

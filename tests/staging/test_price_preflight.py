@@ -17,6 +17,8 @@ CATALOG = {
     "billable_metrics": [
         "metric_id,name,aggregation,aggregation_key,group_keys",
         "tokens,Tokens,SUM,units,model+region+team",
+        "seats,Seats,MAX,seats,",
+        "paid,Paid,SUM,value,",
     ],
     "products": [
         "product_id,name,product_type,metric_id,pricing_group_keys,"
@@ -24,15 +26,20 @@ CATALOG = {
         "quantity_rounding,rounding_places,starting_at",
         "tokens,Tokens,USAGE,tokens,model|region,team,divide,1000,up,0,",
         "tokens,Tokens,USAGE,tokens,model|region,team,,,,,2026-11-01T00:00Z",
+        "seats,Seats,USAGE,seats,,,,,,,",
+        "paid,Paid,USAGE,paid,,,,,,,",
     ],
     "rate_cards": ["rate_card_id,name,currency", "usd,Dollars,USD"],
     "rates": [
         "rate_id,rate_card_id,product_id,price_model,pricing_group_values,unit_price,"
-        "free_units,free_units_scope,free_units_reset,starting_at",
+        "free_units,free_units_scope,free_units_reset,starting_at,event_fee,"
+        "event_minimum,event_maximum,price_property,amount_property",
         f"default,usd,tokens,flat,,3,,,,{START}",
         f"large,usd,tokens,flat,model=large|region=*,4,10,product,,{START}",
         f"eu,usd,tokens,flat,model=*|region=eu,5,,,,{START}",
         f"both,usd,tokens,flat,model=large|region=eu,6,10,,day,{START}",
+        f"seats,usd,seats,flat,,6,,,,{START}",
+        f"fees,usd,paid,percentage,,0.029,,,,{START},0.3,0.5,5",
     ],
     "contracts": [
         "contract_id,customer_id,rate_card_id,multiplier_override_prioritization,"
@@ -110,6 +117,46 @@ EDITS = [
         5,
         "free_units",
         "says how free units are given, but not how many",
+    ),
+    Edit(
+        "rates",
+        "seats,",
+        f"seats,usd,seats,flat,,6,,,,{START},0.3",
+        6,
+        "price_model",
+        "product 'seats' is metered by MAX, which no single event adds to",
+    ),
+    Edit(
+        "rates",
+        "fees,",
+        f"fees,usd,paid,percentage,,2.9,,,,{START},0.3,0.5,5",
+        7,
+        "unit_price",
+        "the percentage 2.9 of rate 'fees' is more than the whole value",
+    ),
+    Edit(
+        "rates",
+        "fees,",
+        f"fees,usd,paid,percentage,,0.029,,,,{START},0.3,0.5,0.4",
+        7,
+        "event_maximum",
+        "the most that an event costs is below the least, at rate 'fees'",
+    ),
+    Edit(
+        "rates",
+        "fees,",
+        f"fees,usd,paid,dynamic,,,,,,{START},,,,tariff,total",
+        7,
+        "price_property",
+        "the dynamic rate 'fees' does not say which one property",
+    ),
+    Edit(
+        "rates",
+        "fees,",
+        f"fees,usd,paid,flat,,1,,,,{START},,,,tariff",
+        7,
+        "price_property",
+        "the flat rate 'fees' does not take its price from the event",
     ),
     Edit(
         "customers",
@@ -368,12 +415,17 @@ EDITS = [
 ]
 
 
+def as_csv(lines: list[str]) -> str:
+    """Rows may leave out their last cells."""
+    cells = lines[0].count(",")
+    return "".join(line + "," * (cells - line.count(",")) + "\n" for line in lines)
+
+
 def write(folder: Path) -> Workspace:
     (folder / "catalog").mkdir(parents=True)
     (folder / "meterhouse.yml").write_text("")
     for name, lines in CATALOG.items():
-        path = folder / "catalog" / f"{name}.csv"
-        path.write_text("\n".join(lines) + "\n")
+        (folder / "catalog" / f"{name}.csv").write_text(as_csv(lines))
     return Workspace.load(folder)
 
 
@@ -391,7 +443,7 @@ def test_each_mistake_gives_one_message(tmp_path: Path, edit: Edit) -> None:
     if edit.new:
         lines.insert(position, edit.new)
     path = workspace.catalog / f"{edit.file}.csv"
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(as_csv(lines))
 
     problems = check_catalog(workspace)
 

@@ -139,7 +139,7 @@ def test_every_reject_reason_is_documented() -> None:
     from orchestration.landing.usage_keys import UsageKeys
     from orchestration.landing.validate import Limits, _checks
 
-    keys = UsageKeys(("tokens",), (("tokens", None),))
+    keys = UsageKeys(("tokens",), (("tokens", None, ()),))
     reasons = {check[2] for check in _checks(True, keys, Limits.of(AS_OF, 34, False))}
     document = DOCUMENT.read_text()
     assert {reason for reason in reasons if f"`{reason}`" not in document} == set()

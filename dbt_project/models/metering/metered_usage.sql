@@ -8,6 +8,8 @@
 
 {# An SQL metric is a model of the workspace; the price book names it only at run time. #}
 {%- for model in var('metric_models') %}{% do ref(model) %}{% endfor %}
+{# What is remembered when this table is done must hold for the values too. #}
+{%- do ref('metered_values') %}
 {%- set plan = metering_plan() %}
 {%- set flat = event_properties() %}
 
@@ -29,30 +31,32 @@ events as (
 metered_{{ metric_number }}_{{ loop.index }} as (
 
     {% if metric.sql_model -%}
+    {% set usage_at = sql_metric_instant(metric) -%}
     select
         customer_id,
         '{{ metric.metric_id }}' as metric_id,
         '{{ keys.key_set }}' as key_set,
         {{ column_values_json(keys.pricing) }} as pricing_group_values,
         {{ column_values_json(keys.presentation) }} as presentation_group_values,
+        cast({{ usage_at }} as date) as event_date,
+        date_trunc('hour', {{ usage_at }}) as usage_hour,
         {{ to_quantity('sum(quantity)') }} as quantity,
+        {{ to_quantity('null') }} as level_change,
         cast(count(*) as bigint) as event_count,
-        cast(0 as bigint) as first_metered_event_count,
-        cast(usage_hour as date) as event_date,
-        date_trunc('hour', usage_hour) as usage_hour
+        cast(0 as bigint) as first_metered_event_count
     from {{ ref(metric.sql_model) }}
     where
-        usage_hour < {{ as_of() }}
-        and {{ in_usage_window('cast(usage_hour as date)') }}
-    group by 1, 2, 3, 4, 5, 9, 10
+        {{ usage_at }} < {{ as_of() }}
+        and {{ in_usage_window('cast(' ~ usage_at ~ ' as date)') }}
+    group by 1, 2, 3, 4, 5, 6, 7
     {%- else -%}
     select
-        events.customer_id,
-        '{{ metric.metric_id }}' as metric_id,
-        '{{ keys.key_set }}' as key_set,
-        {{ group_values_json(keys.pricing, flat) }} as pricing_group_values,
-        {{ group_values_json(keys.presentation, flat) }} as presentation_group_values,
-        {{ to_quantity('sum(' ~ metric.value ~ ')') }} as quantity,
+        customer_id,
+        {{ metered_keys(metric, keys, flat) }},
+        event_date,
+        usage_hour,
+        {{ state_quantity(metric) }} as quantity,
+        {{ state_level_change(metric) }} as level_change,
         cast(count(*) as bigint) as event_count,
         cast(
             {% if loop.first -%}
@@ -60,14 +64,12 @@ metered_{{ metric_number }}_{{ loop.index }} as (
             {%- else -%}
             0
             {%- endif %} as bigint
-        ) as first_metered_event_count,
-        events.event_date,
-        events.usage_hour
+        ) as first_metered_event_count
     from events
     where
         {{ metric.predicate }}
         and {{ metric.value }} is not null
-    group by 1, 2, 3, 4, 5, 9, 10
+    group by 1, 2, 3, 4, 5, 6, 7
     {%- endif %}
 
 ),
@@ -87,19 +89,9 @@ final as (
     {% endif -%}
     {% endfor -%}
     {% else -%}
-    select
-        customer_id,
-        cast(null as string) as metric_id,
-        cast(null as string) as key_set,
-        cast(null as string) as pricing_group_values,
-        cast(null as string) as presentation_group_values,
-        {{ to_quantity(0) }} as quantity,
-        cast(0 as bigint) as event_count,
-        cast(0 as bigint) as first_metered_event_count,
-        event_date,
-        usage_hour
-    from events
-    where 1 = 0
+    {{ no_metered_rows('events', ['customer_id', 'event_date', 'usage_hour'], [
+        'quantity', 'level_change', 'event_count', 'first_metered_event_count',
+    ]) }}
     {% endfor %}
 )
 

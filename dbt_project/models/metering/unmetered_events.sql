@@ -22,10 +22,9 @@ explained as (
             when event_at >= {{ as_of() }} then 'after_as_of'
             when customer_id is null then 'unknown_customer'
             when {{ is_metered_by(plan) }} then 'metered'
-            {% if plan -%}
-            when {{ plan | map(attribute='predicate') | join(' or ') }}
-                then 'value_not_a_number'
-            {% endif -%}
+            {% for metric in plan if value_refusal(metric) -%}
+            when {{ metric.predicate }} then '{{ value_refusal(metric).reason }}'
+            {% endfor -%}
             else 'no_metric'
         end as reason,
         event_date,

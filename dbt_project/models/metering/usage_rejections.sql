@@ -35,7 +35,7 @@ landing_rejections as (
 
 ),
 
-{% for metric in plan if 'is not null' in metric.value or 'case' in metric.value -%}
+{% for metric in plan if value_refusal(metric) -%}
 rejections_{{ loop.index }} as (
 
     select
@@ -46,9 +46,8 @@ rejections_{{ loop.index }} as (
         '{{ metric.metric_id }}' as metric_id,
         'metering' as rejected_at_stage,
         'properties' as field,
-        'value_not_a_number' as reason,
-        'Send the value that metric {{ metric.metric_id }} adds up as plain decimal '
-        || 'text with at most 19 digits before and 12 after the point.' as remedy,
+        '{{ value_refusal(metric).reason }}' as reason,
+        {{ text_literal(value_refusal(metric).remedy) }} as remedy,
         properties as raw,
         event_date as rejection_date
     from events
@@ -63,7 +62,7 @@ rejections_{{ loop.index }} as (
 final as (
 
     select * from landing_rejections
-    {% for metric in plan if 'is not null' in metric.value or 'case' in metric.value %}
+    {% for metric in plan if value_refusal(metric) %}
     union all
     select * from rejections_{{ loop.index }}
     {% endfor %}

@@ -34,14 +34,13 @@ termed as (
         or rates.quantity_factor <> 1 as is_converted,
         products.quantity_rounding,
         products.rounding_units,
-        cast(
-            products.conversion_numerator
-            * rates.factor_numerator as {{ big_integer() }}
-        ) as numerator,
-        cast(
-            products.conversion_denominator
-            * rates.factor_denominator as {{ big_integer() }}
-        ) as denominator
+        {{ wide_integer(
+            wide_integer('products.conversion_numerator') ~ ' * rates.factor_numerator'
+        ) }} as numerator,
+        {{ wide_integer(
+            wide_integer('products.conversion_denominator')
+            ~ ' * rates.factor_denominator'
+        ) }} as denominator
     from metered_slices
     inner join products
         on

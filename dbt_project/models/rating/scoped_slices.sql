@@ -77,6 +77,8 @@ counted as (
 
     select
         *,
+        {{ running_in('line_id', "case when event_id <> '' then 1 else 0 end") }}
+            as event_number,
         case
             when counts_alone then quantity_after
             when free_units_scope = 'line' and free_units_reset = 'period'
@@ -95,9 +97,9 @@ final as (
 
     select
         *,
-        slice_number <= free_events as is_free,
+        event_id <> '' and event_number <= free_events as is_free,
         case
-            when slice_number <= free_events then quantity
+            when event_id <> '' and event_number <= free_events then quantity
             else
                 {{ free_part('allowance_after') }}
                 - {{ free_part('allowance_after - quantity') }}

@@ -63,7 +63,8 @@ final as (
         steps.tier_start,
         steps.tier_end,
         case
-            when counted.event_amount is not null then 0
+            when counted.event_amount is not null
+                then cast(0 as {{ unit_price_type() }})
             when counted.event_price is not null
                 then {{ multiply_unit_price('counted.event_price', 'steps.multiplier') }}
             else steps.unit_price

@@ -1,59 +1,93 @@
 {{ config(materialized='view') }}
 
-{# Metered usage meets the contract period it belongs to, once per rating basis. #}
+{#
+  What each hour adds to the period's quantity of a metric. SUM, COUNT and SQL metrics are
+  taken as they were metered; the others are increments of the period's value.
+#}
 with
 
-periods as (
+period_states as (
 
-    select * from {{ ref('billing_periods') }}
-
-),
-
-metered_usage as (
-
-    select * from {{ ref('metered_usage') }}
-    where usage_hour < {{ as_of() }}
+    select * from {{ ref('period_states') }}
 
 ),
 
-late_metered_usage as (
+{# The whole quantity in the last hour, even one that lies ahead; a row for each metered
+   hour, so that none is missed. #}
+whole_periods as (
 
-    select * from {{ ref('late_metered_usage') }}
+    select
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        quantity,
+        {{ add_hours('period_end', -1) }} as usage_hour,
+        usage_source
+    from period_states
+    where granularity = 'service_period'
+    union all
+    select
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        0 as quantity,
+        usage_hour,
+        usage_source
+    from period_states
+    where granularity = 'service_period'
+
+),
+
+increments as (
+
+    select * from {{ ref('running_increments') }}
+    union all
+    select * from {{ ref('unique_increments') }}
+    union all
+    select * from {{ ref('level_increments') }}
 
 ),
 
 final as (
 
     select
-        periods.period_id,
-        metered_usage.metric_id,
-        metered_usage.key_set,
-        metered_usage.pricing_group_values,
-        metered_usage.presentation_group_values,
-        metered_usage.quantity,
-        metered_usage.usage_hour,
-        'metered_usage' as usage_source
-    from metered_usage
-    inner join periods
-        on
-            metered_usage.customer_id = periods.customer_id
-            and metered_usage.usage_hour >= periods.period_start
-            and metered_usage.usage_hour < periods.period_end
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        quantity,
+        usage_hour,
+        usage_source
+    from period_states
+    where is_additive
     union all
-    -- What had been known at the close = what is known now - what came late.
     select
-        periods.period_id,
-        late_metered_usage.metric_id,
-        late_metered_usage.key_set,
-        late_metered_usage.pricing_group_values,
-        late_metered_usage.presentation_group_values,
-        {{ to_quantity('-late_metered_usage.quantity') }} as quantity,
-        late_metered_usage.usage_hour,
-        'late_metered_usage' as usage_source
-    from late_metered_usage
-    inner join periods
-        on late_metered_usage.invoice_id = periods.invoice_id
-    where periods.rating_basis = 'rerated_at_watermark'
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        {{ to_quantity('sum(quantity)') }} as quantity,
+        usage_hour,
+        usage_source
+    from whole_periods
+    group by 1, 2, 3, 4, 5, 7, 8
+    union all
+    select
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        quantity,
+        usage_hour,
+        usage_source
+    from increments
 
 )
 

@@ -16,7 +16,7 @@ billed as (
         *,
         {% for end in ('before', 'after', 'total') -%}
         case
-            when is_converted then {{ from_integer_units('rounded_' ~ end) }}
+            when is_converted then {{ units_to_quantity('rounded_' ~ end) }}
             else metered_{{ end }}
         end as billed_{{ end }}{% if not loop.last %},{% endif %}
         {% endfor %}

@@ -5,5 +5,8 @@ select
     aggregation,
     aggregation_key,
     event_types,
-    group_keys
+    excluded_event_types,
+    group_keys,
+    coalesce(granularity, 'hour') as granularity,
+    coalesce(carry_forward, false) as is_carried_forward
 from {{ source('catalog', 'billable_metrics') }}

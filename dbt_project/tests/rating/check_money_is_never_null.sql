@@ -44,7 +44,10 @@ priced as (
         on
             rates.price_book = tiers.price_book
             and rates.rate_id = tiers.rate_id
-    where tiers.unit_price is null
+    where
+        tiers.rate_id is null
+        -- A dynamic price without a default is in its events.
+        or (tiers.unit_price is null and rates.price_model <> 'dynamic')
 
 ),
 
