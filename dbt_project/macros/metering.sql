@@ -339,7 +339,7 @@
         {% for keys in metric.key_sets %}
             {% for row in wanted if row.metric_id == metric.metric_id and row.key_set == keys.key_set %}
                 {% do found.append({
-                    'metric': metric, 'keys': keys, 'price_property': row.price_property,
+                    'metric': metric, 'groups': keys, 'price_property': row.price_property,
                     'amount_property': row.amount_property,
                 }) %}
             {% endfor %}

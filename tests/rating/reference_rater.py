@@ -49,6 +49,10 @@ class Rate:
     free_units_scope: str = "line"
     free_units_reset: str = "period"
     tier_scope: str = "line"
+    event_fee: Decimal | None = None
+    free_events: int | None = None
+    event_minimum: Decimal | None = None
+    event_maximum: Decimal | None = None
     values: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, at: datetime) -> bool:
@@ -82,8 +86,12 @@ class Product:
 
 @dataclass(frozen=True)
 class Usage:
+    """`price` of a unit or `amount` are what a dynamic price takes from the event."""
+
     at: datetime
     quantity: Decimal
+    price: Decimal | None = None
+    amount: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -109,11 +117,21 @@ def is_for(wanted: Mapping[str, str], values: Mapping[str, str]) -> bool:
     return all(values.get(key) == value for key, value in wanted.items())
 
 
+def is_per_event(rate: Rate) -> bool:
+    terms = (rate.event_fee, rate.free_events, rate.event_minimum, rate.event_maximum)
+    return rate.model == "dynamic" or any(term is not None for term in terms)
+
+
 def choose(
-    rates: Sequence[Rate], overrides: Sequence[Override], line: Line, at: datetime
+    rates: Sequence[Rate],
+    overrides: Sequence[Override],
+    line: Line,
+    at: datetime,
+    use: Usage | None = None,
 ) -> Rate:
     """The one price of an instant: an overwrite (the last added), else the rate that
-    names most values, times the multiplier with the lowest priority."""
+    names most values, times the multiplier with the lowest priority. A dynamic price is
+    the event's own."""
     mine = [
         o
         for o in overrides
@@ -125,19 +143,26 @@ def choose(
     if overwrites:
         price = max(overwrites, key=lambda o: o.added_at).price
         assert price
-        return price
+        return with_own_price(price, use)
     rate = max(
         (r for r in rates if covers(r, at) and is_for(r.values, line.values)),
         key=lambda r: len(r.values),
     )
+    rate = with_own_price(rate, use)
     if not mine:
         return rate
     return multiplied(rate, min(mine, key=lambda o: o.priority))
 
 
+def with_own_price(rate: Rate, use: Usage | None) -> Rate:
+    if rate.model != "dynamic" or use is None or use.price is None:
+        return rate
+    return replace(rate, tiers=(Tier(ZERO, None, use.price),))
+
+
 def multiplied(rate: Rate, override: Override) -> Rate:
     """The rate's tiers cut at the override's bands; a flat amount stays with the
-    beginning of its tier."""
+    beginning of its tier, amounts of events have the first band's multiplier."""
     tiers = []
     for number, tier in enumerate(rate.tiers):
         tier_end = None if number == len(rate.tiers) - 1 else tier.end
@@ -155,7 +180,18 @@ def multiplied(rate: Rate, override: Override) -> Rate:
                         at_12_places(flat * multiplier),
                     )
                 )
-    return replace(rate, tiers=tuple(tiers))
+    first = override.bands[0][2]
+
+    def scaled(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else at_12_places(amount * first)
+
+    return replace(
+        rate,
+        tiers=tuple(tiers),
+        event_fee=scaled(rate.event_fee),
+        event_minimum=scaled(rate.event_minimum),
+        event_maximum=scaled(rate.event_maximum),
+    )
 
 
 def at_12_places(number: Decimal) -> Decimal:
@@ -224,7 +260,17 @@ def free_part(quantity: Decimal, free: Decimal) -> Decimal:
 def counts_alone(rate: Rate) -> bool:
     """Do free units and tiers count for each line and period by itself?"""
     terms = (rate.free_units_scope, rate.free_units_reset, rate.tier_scope)
-    return terms == ("line", "period", "line")
+    return terms == ("line", "period", "line") and rate.free_events is None
+
+
+def event_amount(rate: Rate, step_amount: Decimal, use: Usage) -> Decimal:
+    """What an event costs that is not free."""
+    amount = step_amount + (use.amount or ZERO) + (rate.event_fee or ZERO)
+    if rate.event_minimum is not None:
+        amount = max(amount, rate.event_minimum)
+    if rate.event_maximum is not None:
+        amount = min(amount, rate.event_maximum)
+    return amount
 
 
 def line_amounts(
@@ -240,19 +286,22 @@ def line_amounts(
 
     A line without usage: the price of nothing, in the first window.
     """
-    uses = sorted(
-        (use.at.replace(minute=0, second=0), line.group, n, use.quantity)
-        for n, line in enumerate(lines)
-        for use in line.usage
-    )
+    uses = []
+    for n, line in enumerate(lines):
+        for use in line.usage:
+            hour = use.at.replace(minute=0, second=0)
+            rate = choose(rates, overrides, line, hour, use)
+            at = use.at if is_per_event(rate) else hour
+            uses.append((at, line.group, n, use, rate))
+    uses.sort(key=lambda item: item[:3])
     # Running metered quantities of lines, and billed ones in each scope of free units.
     metered = dict.fromkeys(range(len(lines)), ZERO)
     allowed: defaultdict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
-    steps: list[tuple[int, Rate, Decimal, Decimal, Decimal]] = []
-    for at, _, n, quantity in uses:
-        rate = choose(rates, overrides, lines[n], at)
+    events = dict.fromkeys(range(len(lines)), 0)
+    steps: list[tuple[int, Rate, Decimal, Decimal, Decimal, Usage | None]] = []
+    for at, _, n, use, rate in uses:
         before = billed(product, rate, metered[n])
-        metered[n] += quantity
+        metered[n] += use.quantity
         after = billed(product, rate, metered[n])
         utc = at.replace(tzinfo=ZoneInfo("UTC"))
         day = utc.astimezone(ZoneInfo(zone)).date()
@@ -269,16 +318,23 @@ def line_amounts(
             upto = after
         free = free_part(upto, rate.free_units)
         free -= free_part(upto - (after - before), rate.free_units)
-        steps.append((n, rate, before, after, after - before - free))
+        paid = None
+        if is_per_event(rate):
+            events[n] += 1
+            if events[n] <= (rate.free_events or 0):
+                free = after - before
+            elif free == 0 or free != after - before:
+                paid = use
+        steps.append((n, rate, before, after, after - before - free, paid))
     totals: defaultdict[object, Decimal] = defaultdict(lambda: ZERO)
-    for n, *_, billable in steps:
+    for n, _, _, _, billable, _ in steps:
         totals[n] += billable
         totals["product"] += billable
     quantities = [ZERO for _ in lines]
     amounts = [ZERO for _ in lines]
     running: defaultdict[object, Decimal] = defaultdict(lambda: ZERO)
     begun: set[object] = set()
-    for n, rate, before, after, billable in steps:
+    for n, rate, before, after, billable, paid in steps:
         scope: object = "product" if rate.tier_scope == "product" else n
         start, end, total = running[scope], running[scope] + billable, totals[scope]
         if counts_alone(rate):
@@ -287,9 +343,10 @@ def line_amounts(
             final = billed(product, rate, metered[n])
             total = final - free_part(final, rate.free_units)
         quantities[n] += after - before
-        amounts[n] += price(rate, end, total)
+        amount = price(rate, end, total)
         if scope in begun:
-            amounts[n] -= price(rate, start, total)
+            amount -= price(rate, start, total)
+        amounts[n] += event_amount(rate, amount, paid) if paid else amount
         for each in (n, "product"):
             running[each] += billable
             begun.add(each)

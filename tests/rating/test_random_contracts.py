@@ -40,7 +40,15 @@ LONG_AGO = START - timedelta(days=40)
 HOURS = 31 * 24
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
-MODELS = ("flat", "graduated", "volume", "package", "tiered_package", "stairstep")
+ONE_PRICE = ("flat", "package", "percentage", "dynamic")
+MODELS = (
+    *ONE_PRICE,
+    "graduated",
+    "volume",
+    "tiered_package",
+    "stairstep",
+    "graduated_percentage",
+)
 # product -> (pricing values, presentation values, how quantities are billed)
 PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Product]] = {
     "plain": ((), (), Product()),
@@ -71,8 +79,11 @@ class Account:
 def random_rate(dice: random.Random, starts: datetime, ends: datetime | None) -> Rate:
     model = dice.choice(MODELS)
     size = dice.choice((1, 7, 10, 100)) if "package" in model else None
-    if model in ("flat", "package"):
-        tiers: tuple[Tier, ...] = (Tier(Decimal(0), None, money(dice)),)
+    share = model in ("percentage", "graduated_percentage")
+    if model in ONE_PRICE:
+        tiers: tuple[Tier, ...] = (
+            Tier(Decimal(0), None, money(dice, 1 if share else 3)),
+        )
     else:
         step = Decimal(size or dice.choice(("0.5", "10", "33.3")))
         bounds = [Decimal(0)]
@@ -84,7 +95,7 @@ def random_rate(dice: random.Random, starts: datetime, ends: datetime | None) ->
             Tier(
                 bound,
                 bounds[number + 1] if number + 1 < len(bounds) else last_end,
-                Decimal(0) if model == "stairstep" else money(dice),
+                Decimal(0) if model == "stairstep" else money(dice, 1 if share else 3),
                 stairs[number]
                 if model == "stairstep"
                 else money(dice, 9) * (dice.random() < 0.4),
@@ -101,6 +112,15 @@ def random_rate(dice: random.Random, starts: datetime, ends: datetime | None) ->
         )
     if dice.random() < 0.2:
         rate = replace(rate, tier_scope="product")
+    if dice.random() < 0.3:
+        low, high = sorted((money(dice), money(dice, 30)))
+        rate = replace(
+            rate,
+            event_fee=money(dice) if dice.random() < 0.7 else None,
+            free_events=dice.choice((None, 0, 1, 3)),
+            event_minimum=low if dice.random() < 0.5 else None,
+            event_maximum=high if dice.random() < 0.5 else None,
+        )
     if dice.random() < 0.2:
         rate = replace(rate, quantity_factor=Decimal(dice.choice(("2", "0.333333"))))
     return rate
@@ -156,7 +176,8 @@ def random_usage(dice: random.Random, rates: list[Rate]) -> list[Usage]:
         if target == running:
             continue
         at = START + timedelta(hours=hour, seconds=dice.randint(0, 3599))
-        found.append(Usage(at, target - running))
+        tariff = money(dice) if dice.random() < 0.7 else None
+        found.append(Usage(at, target - running, tariff))
         running = target
     return found
 
@@ -359,7 +380,7 @@ def window(window: Rate | Override) -> dict[str, Any]:
 
 
 def terms(rate: Rate) -> dict[str, Any]:
-    one_price = rate.model in ("flat", "package")
+    one_price = rate.model in ONE_PRICE
     free = rate.free_units > 0
     return {
         "price_model": rate.model,
@@ -371,11 +392,20 @@ def terms(rate: Rate) -> dict[str, Any]:
         "free_units_scope": rate.free_units_scope if free else "",
         "free_units_reset": rate.free_units_reset if free else "",
         "tier_scope": rate.tier_scope if rate.tier_scope != "line" else "",
+        "event_fee": blank(rate.event_fee),
+        "free_events": blank(rate.free_events),
+        "event_minimum": blank(rate.event_minimum),
+        "event_maximum": blank(rate.event_maximum),
+        "price_property": "tariff" if rate.model == "dynamic" else "",
     }
 
 
+def blank(value: object) -> object:
+    return "" if value is None else value
+
+
 def steps(rate: Rate) -> list[dict[str, Any]]:
-    if rate.model in ("flat", "package"):
+    if rate.model in ONE_PRICE:
         return []
     return [
         {
@@ -401,6 +431,7 @@ def usage_events(
                 **line.values,
                 **line.shown_values,
                 "units": str(use.quantity),
+                **({} if use.price is None else {"tariff": str(use.price)}),
             },
         }
         for use_number, use in enumerate(line.usage)
@@ -493,5 +524,7 @@ def test_every_price_model_was_met(billed: tuple[Path, dict[str, Account]]) -> N
             }
             assert charges["unit"] > 50
             assert charges["free"] > 5
-            if model not in ("flat", "package"):
+            if model not in ONE_PRICE:
                 assert charges["flat"] > 20
+            for charge in ("fee", "event_minimum", "event_maximum"):
+                assert charges[charge] > 2

@@ -54,7 +54,8 @@ ranked as (
                 floored.rate_id asc,
                 coalesce(floored.override_id, '') asc,
                 floored.tier_start asc,
-                floored.charge desc
+                floored.charge desc,
+                coalesce(floored.unit_price, 0) asc
         ) as remainder_rank
     from floored
     inner join lines
@@ -68,7 +69,9 @@ final as (
         {{ hash_id('sub', [
             'line_id', 'rate_id', decimal_text('tier_start')
             ~ " || case when charge = 'unit' then '' else '/' || charge end"
-            ~ " || coalesce('/' || override_id, '')",
+            ~ " || coalesce('/' || override_id, '')"
+            ~ " || case when price_model = 'dynamic' and charge = 'unit'"
+            ~ " then '/' || " ~ decimal_text('unit_price') ~ " else '' end",
         ]) }} as sub_line_id,
         line_id,
         invoice_id,
@@ -77,7 +80,8 @@ final as (
                 partition by line_id
                 order by
                     rate_starting_at asc, rate_id asc,
-                    coalesce(override_id, '') asc, tier_start asc, charge desc
+                    coalesce(override_id, '') asc, tier_start asc, charge desc,
+                    coalesce(unit_price, 0) asc
             ) as bigint
         ) as sub_line_number,
         rate_id,

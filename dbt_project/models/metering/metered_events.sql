@@ -32,7 +32,7 @@ final as (
         landing_row,
         transaction_id,
         customer_id,
-        {{ metered_keys(entry.metric, entry.keys, flat) }},
+        {{ metered_keys(entry.metric, entry.groups, flat) }},
         '{{ entry.price_property }}' as price_property,
         '{{ entry.amount_property }}' as amount_property,
         {{ entry.metric.value }} as quantity,
