@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from orchestration.catalog_findings import FOREVER, Findings
 
 _ONE_PRICE = "'flat', 'package', 'percentage'"
-_TIERED = (
-    "'graduated', 'volume', 'tiered_package', 'stairstep', 'graduated_percentage'"
-)
+_TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep', 'graduated_percentage'"
 _PACKAGED = "'package', 'tiered_package'"
 _UNPACKAGED = (
     "'flat', 'graduated', 'volume', 'stairstep', 'percentage', "
@@ -31,7 +29,7 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class _Prices:
-    """A table of prices: which rows, their id, their tiers, and what people call one."""
+    """A table of prices: its rows, their id and tiers, and what people call one."""
 
     table: str
     key: str

@@ -19,17 +19,30 @@ from tests.support import rows, run_until_close
 
 PAGE = Path(__file__).parents[2] / "docs" / "pricing.md"
 BLOCK = re.compile(r"^```csv (\w+)\n(.*?)^```$", re.M | re.S)
-AMOUNT = re.compile(r"^\| ([0-9.]+) \| ([0-9.]+) \|", re.M)
+# A use is a quantity, and what its event holds besides: `5 model=large + 2 at=...`.
+AMOUNT = re.compile(r"^\| ([0-9][^|]*?) \| (-?[0-9.]+) \|", re.M)
 SOURCES = PAGE.parents[1] / "dbt_project/models/staging/_catalog__sources.yml"
+START = "2026-10-01T00:00Z"
+
+Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Example:
-    """One rate of the page, its tiers, and (quantity, amount) of its table."""
+    """The rows of one example of the page, and (uses, amount) of its table."""
 
-    rate: dict[str, str]
-    tiers: list[dict[str, str]]
-    amounts: list[tuple[Decimal, Decimal]]
+    number: int
+    blocks: dict[str, list[Row]]
+    amounts: list[tuple[list[Row], Decimal]]
+
+    @property
+    def keys(self) -> list[str]:
+        (product,) = self.blocks.get("products", [{}])[:1]
+        cells = (
+            product.get("pricing_group_keys"),
+            product.get("presentation_group_keys"),
+        )
+        return [key for cell in cells if cell for key in cell.split("|")]
 
 
 def examples() -> list[Example]:
@@ -42,13 +55,20 @@ def examples() -> list[Example]:
             name: list(csv.DictReader(io.StringIO(text)))
             for name, text in BLOCK.findall(part)
         }
-        (rate,) = blocks["rates"]
-        amounts = [(Decimal(q), Decimal(a)) for q, a in AMOUNT.findall(part)]
-        found.append(Example(rate, blocks.get("rate_tiers", []), amounts))
+        amounts = [(uses(cell), Decimal(a)) for cell, a in AMOUNT.findall(part)]
+        found.append(Example(len(found), blocks, amounts))
     return found
 
 
-def write(folder: Path, name: str, table: list[dict[str, str]]) -> None:
+def uses(cell: str) -> list[Row]:
+    found = []
+    for use in cell.split(" + "):
+        quantity, *rest = use.split()
+        found.append({"units": quantity, **dict(pair.split("=") for pair in rest)})
+    return found
+
+
+def write(folder: Path, name: str, table: list[Row]) -> None:
     columns = list(dict.fromkeys(column for row in table for column in row))
     with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="")
@@ -56,77 +76,104 @@ def write(folder: Path, name: str, table: list[dict[str, str]]) -> None:
         writer.writerows(table)
 
 
+def catalog(example: Example) -> dict[str, list[Row]]:
+    """The example's rows with the ids that the page leaves out."""
+    name = f"example-{example.number}"
+    tables: dict[str, list[Row]] = {
+        "billable_metrics": [
+            {
+                "metric_id": name,
+                "name": name,
+                "aggregation": "SUM",
+                "aggregation_key": "units",
+                "event_types": name,
+                "group_keys": "+".join(example.keys),
+            }
+        ],
+        "rate_cards": [{"rate_card_id": name, "name": name, "currency": "USD"}],
+    }
+    product = {"product_id": name, "name": name, "product_type": "USAGE"}
+    tables["products"] = [
+        {**product, "metric_id": name, **row}
+        for row in example.blocks.get("products", [{}])
+    ]
+    tables["rates"] = [
+        {
+            "rate_id": f"{name}-{number or ''}",
+            "rate_card_id": name,
+            "product_id": name,
+            "starting_at": START,
+            **row,
+        }
+        for number, row in enumerate(example.blocks["rates"])
+    ]
+    tables["rate_tiers"] = [
+        {"rate_id": f"{name}-", **row} for row in example.blocks.get("rate_tiers", [])
+    ]
+    for row, _ in enumerate(example.amounts):
+        customer = f"{example.number}-{row}"
+        own = {"contract_id": customer}
+        zone = example.blocks.get("customers", [{}])[0]
+        tables.setdefault("customers", []).append(
+            {"customer_id": customer, "name": customer, **zone}
+        )
+        tables.setdefault("contracts", []).append(
+            {**own, "customer_id": customer, "rate_card_id": name, "starting_at": START}
+        )
+        for override in example.blocks.get("overrides", []):
+            override_id = {"override_id": f"{customer}-{override['override_id']}"}
+            tables.setdefault("overrides", []).append(
+                {**own, "starting_at": START, **override, **override_id}
+            )
+        for table in ("override_specifiers", "override_tiers"):
+            for line in example.blocks.get(table, []):
+                override_id = {"override_id": f"{customer}-{line['override_id']}"}
+                about = {"product_id": name} if table == "override_specifiers" else {}
+                tables.setdefault(table, []).append({**about, **line, **override_id})
+    return tables
+
+
+def events(example: Example) -> list[dict[str, object]]:
+    return [
+        {
+            "transaction_id": f"{example.number}-{row}-{number}",
+            "customer_id": f"{example.number}-{row}",
+            "event_type": f"example-{example.number}",
+            "timestamp": use.get("at", f"2026-10-05T{10 + number}:00:00Z"),
+            "properties": {key: value for key, value in use.items() if key != "at"},
+        }
+        for row, (used, _) in enumerate(example.amounts)
+        for number, use in enumerate(used)
+        if Decimal(use["units"])
+    ]
+
+
 @pytest.fixture(scope="module")
 def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decimal, int]]:
-    """Customer `<example>-<row>` -> exact amount and minor units of its line."""
+    """Customer `<example>-<row>` -> exact amount and minor units of its lines."""
     folder = tmp_path_factory.mktemp("page") / "company"
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
     (folder / "meterhouse.yml").write_text("")
-    tables: dict[str, list[dict[str, str]]] = {
-        "billable_metrics": [
-            {
-                "metric_id": "units",
-                "name": "Units",
-                "aggregation": "SUM",
-                "aggregation_key": "units",
-            }
-        ],
-        "products": [
-            {
-                "product_id": "units",
-                "name": "Units",
-                "product_type": "USAGE",
-                "metric_id": "units",
-            }
-        ],
-    }
-    events = []
-    start = "2026-10-01T00:00Z"
-    for number, example in enumerate(examples()):
-        card = f"card-{number}"
-        names = {"rate_card_id": card, "name": card, "currency": "USD"}
-        tables.setdefault("rate_cards", []).append(names)
-        rate = {"rate_id": card, "rate_card_id": card, "product_id": "units"}
-        tables.setdefault("rates", []).append(
-            {**rate, "starting_at": start, **example.rate}
-        )
-        tables.setdefault("rate_tiers", []).extend(
-            {"rate_id": card, **tier} for tier in example.tiers
-        )
-        for row, (quantity, _) in enumerate(example.amounts):
-            customer = f"{number}-{row}"
-            tables.setdefault("customers", []).append(
-                {"customer_id": customer, "name": customer}
-            )
-            contract = {"contract_id": customer, "customer_id": customer}
-            tables.setdefault("contracts", []).append(
-                {**contract, "rate_card_id": card, "starting_at": start}
-            )
-            if quantity:
-                events.append(
-                    {
-                        "transaction_id": customer,
-                        "customer_id": customer,
-                        "event_type": "use",
-                        "timestamp": "2026-10-05T10:00:00Z",
-                        "properties": {"units": str(quantity)},
-                    }
-                )
+    tables: dict[str, list[Row]] = {}
+    for example in examples():
+        for name, table in catalog(example).items():
+            tables.setdefault(name, []).extend(table)
     for name, table in tables.items():
         write(folder, name, table)
-    lines = "".join(json.dumps(event) + "\n" for event in events)
-    (folder / "events" / "usage.ndjson").write_text(lines)
+    lines = [json.dumps(event) for example in examples() for event in events(example)]
+    (folder / "events" / "usage.ndjson").write_text("\n".join(lines) + "\n")
     check_workspace(Workspace.load(folder))
     run_until_close(folder, "2026-11-01T01:00", backfill=True)
     return {
         line["customer_id"]: (line["amount"], line["amount_minor"])
         for line in rows(
             folder,
-            "select invoices.customer_id, lines.amount, lines.amount_minor "
+            "select invoices.customer_id, sum(lines.amount) as amount, "
+            "cast(sum(lines.amount_minor) as bigint) as amount_minor "
             "from invoicing.invoice_lines as lines "
             "inner join invoicing.invoices as invoices using (invoice_id) "
-            "where invoices.period_start = timestamp '2026-10-01'",
+            "where invoices.period_start = timestamp '2026-10-01' group by 1",
         )
     }
 
@@ -135,8 +182,8 @@ def test_each_amount_of_the_page_is_what_is_billed(
     billed: dict[str, tuple[Decimal, int]],
 ) -> None:
     told = {
-        f"{number}-{row}": (amount, minor_units(amount, 2))
-        for number, example in enumerate(examples())
+        f"{example.number}-{row}": (amount, minor_units(amount, 2))
+        for example in examples()
         for row, (_, amount) in enumerate(example.amounts)
     }
     assert len(told) > 20
@@ -147,8 +194,8 @@ def test_each_price_model_is_on_the_page() -> None:
     listed = re.search(r"values: \[(flat[^]]*)\]", SOURCES.read_text(encoding="utf-8"))
     assert listed
     models = [name.strip() for name in listed[1].split(",")]
-    sections = re.findall(r"^## (\w+)$", PAGE.read_text(encoding="utf-8"), re.M)
-    assert sections == models
-    assert [example.rate["price_model"] for example in examples()] == [
-        name for name in models for _ in range(2 if name == "package" else 1)
-    ]
+    page = PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"^## (\w+)$", page, re.M) == models
+    for model in models:
+        section = page.split(f"\n## {model}\n")[1].split("\n## ")[0]
+        assert f"\n{model}" in section or f",{model}," in section

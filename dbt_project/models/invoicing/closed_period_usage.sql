@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Usage of closed periods meets what its invoice charged, and the rates of the card that
-   were frozen when it closed. #}
+{# Usage of closed periods meets what its invoice charged, and the rates of the card as
+   they were frozen when it closed. #}
 with
 
 metered_usage as (
@@ -49,17 +49,7 @@ card_products as (
 
 charged as (
 
-    select
-        slices.invoice_id,
-        slices.product_id,
-        lines.pricing_group_values,
-        lines.presentation_group_values,
-        slices.rate_id,
-        slices.slice_start,
-        slices.slice_end
-    from {{ ref('stg_books__rated_slices') }} as slices
-    inner join {{ ref('stg_books__invoice_lines') }} as lines
-        on slices.line_id = lines.line_id
+    select * from {{ ref('charged_usage') }}
 
 ),
 
@@ -109,8 +99,9 @@ final as (
             and closed_invoices.rate_card_id = rates.rate_card_id
             and products.product_id = rates.product_id
             and metered_usage.key_set = products.key_set
-            and {{ json_subset('metered_usage.pricing_group_values', 'rates.priced_keys') }}
-            = rates.pricing_group_values
+            and {{ json_subset(
+                'metered_usage.pricing_group_values', 'rates.priced_keys'
+            ) }} = rates.pricing_group_values
             and {{ is_in_window('metered_usage.usage_hour', 'rates') }}
 
 )

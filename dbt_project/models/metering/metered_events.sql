@@ -5,7 +5,7 @@
     pre_hook="{{ delete_metered_days() }}",
 ) }}
 
-{# Events of metrics that some price looks at one by one: fees, limits and free events, and
+{# Events of metrics that some price looks at one by one: fees, limits, free events, and
    prices that the event itself carries. All other usage is kept by the hour alone. #}
 {%- set plan = event_plan(metering_plan()) %}
 {%- set flat = event_properties() %}

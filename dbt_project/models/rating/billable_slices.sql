@@ -1,3 +1,5 @@
+{% set kept = 'slice_id, line_id, period_id, price_book, rate_id, override_id, '
+    ~ 'event_id, event_price, event_amount' -%}
 {#
   Free units come off before any is priced; what is left counts through the tiers. Mostly
   a line does both for itself, by the terms in force in each slice; products with scopes
@@ -56,15 +58,7 @@ together as (
 final as (
 
     select
-        slice_id,
-        line_id,
-        period_id,
-        price_book,
-        rate_id,
-        override_id,
-        event_id,
-        event_price,
-        event_amount,
+        {{ kept }},
         {{ to_quantity('free_after - free_before') }} as free_quantity,
         {{ to_quantity('quantity_before - free_before') }} as billable_before,
         {{ to_quantity('quantity_after - free_after') }} as billable_after,
@@ -74,15 +68,7 @@ final as (
     from alone
     union all
     select
-        slice_id,
-        line_id,
-        period_id,
-        price_book,
-        rate_id,
-        override_id,
-        event_id,
-        event_price,
-        event_amount,
+        {{ kept }},
         {{ to_quantity('free_quantity') }} as free_quantity,
         {{ to_quantity(
             'case when counts_alone then quantity_before - '

@@ -21,42 +21,16 @@ priced_events as (
 
 ),
 
-rates as (
-
-    select * from {{ ref('price_book_rates') }}
-
-),
-
 event_rates as (
 
-    select
-        price_book,
-        rate_id
-    from rates
+    select * from {{ ref('price_book_rates') }}
     where {{ is_per_event() }}
-
-),
-
-scoped_rates as (
-
-    select
-        price_book,
-        rate_id
-    from rates
-    where not {{ counts_alone() }}
 
 ),
 
 scoped_products as (
 
-    select distinct
-        period_usage.period_id,
-        period_usage.product_id
-    from period_usage
-    inner join scoped_rates
-        on
-            period_usage.price_book = scoped_rates.price_book
-            and period_usage.rate_id = scoped_rates.rate_id
+    select * from {{ ref('scoped_products') }}
 
 ),
 
@@ -123,4 +97,4 @@ final as (
 
 )
 
-select * from final
+select * from final -- noqa: AM04

@@ -47,18 +47,11 @@ charged as (
         slices.rate_id,
         slices.override_id,
         step_amounts.amount as step_amount,
-        {{ multiply_amount('coalesce(slices.event_amount, 0)', 'first_steps.multiplier') }}
-            as carried,
-        {{ multiply_amount('coalesce(rates.event_fee, 0)', 'first_steps.multiplier') }}
-            as fee,
-        case
-            when rates.event_minimum is not null
-                then {{ multiply_amount('rates.event_minimum', 'first_steps.multiplier') }}
-        end as minimum,
-        case
-            when rates.event_maximum is not null
-                then {{ multiply_amount('rates.event_maximum', 'first_steps.multiplier') }}
-        end as maximum
+        coalesce(slices.event_amount, 0) as event_amount,
+        coalesce(rates.event_fee, 0) as event_fee,
+        rates.event_minimum,
+        rates.event_maximum,
+        first_steps.multiplier
     from slices
     inner join rates
         on
@@ -75,12 +68,24 @@ charged as (
 
 ),
 
+multiplied as (
+
+    select
+        *,
+        {{ multiply_amount('event_amount', 'multiplier') }} as carried,
+        {{ multiply_amount('event_fee', 'multiplier') }} as fee,
+        {{ multiply_amount('event_minimum', 'multiplier') }} as minimum,
+        {{ multiply_amount('event_maximum', 'multiplier') }} as maximum
+    from charged
+
+),
+
 totalled as (
 
     select
         *,
         {{ to_amount('step_amount + carried + fee') }} as total
-    from charged
+    from multiplied
 
 ),
 

@@ -22,4 +22,4 @@ final as (
 
 )
 
-select * from final
+select * from final -- noqa: AM04

@@ -33,15 +33,7 @@ customers as (
 
 scoped_products as (
 
-    select distinct
-        slices.period_id,
-        slices.product_id
-    from slices
-    inner join rates
-        on
-            slices.price_book = rates.price_book
-            and slices.rate_id = rates.rate_id
-    where not {{ counts_alone('rates.') }}
+    select * from {{ ref('scoped_products') }}
 
 ),
 

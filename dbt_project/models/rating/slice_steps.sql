@@ -66,7 +66,12 @@ final as (
             when counted.event_amount is not null
                 then cast(0 as {{ unit_price_type() }})
             when counted.event_price is not null
-                then {{ multiply_unit_price('counted.event_price', 'steps.multiplier') }}
+                then {{ multiply_unit_price(
+                    'counted.event_price', 'steps.multiplier'
+                ) }}
+            -- Without usage there is no event that could hold the price.
+            when counted.event_id = ''
+                then cast(coalesce(steps.unit_price, 0) as {{ unit_price_type() }})
             else steps.unit_price
         end as unit_price,
         steps.flat_amount,

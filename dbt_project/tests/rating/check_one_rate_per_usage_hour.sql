@@ -2,13 +2,13 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'period_usage'}},
-        'description': 'No usage hour of a product is priced by two rates, nor by one that ties.',
+        'description': 'No usage hour of a product is priced by two rates or by tied ones.',
     },
 ) }}
 
-{# Two rates for one hour would charge its usage twice, and which of two equal ones holds
-   would be chance. The preflight of the catalog refuses both in files; prices made by SQL
-   models are only seen here. #}
+{# Two rates for one hour would charge its usage twice; which of two equal ones holds
+   would be chance. The preflight of the catalog refuses both in files; prices made by SQL models
+   are only seen here. #}
 with
 
 doubled as (
