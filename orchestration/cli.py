@@ -106,6 +106,30 @@ def run(
 
 
 @app.command()
+def events(
+    line_id: Annotated[str, typer.Argument(help="The line_id of a usage line.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", dir_okay=False, help="Write a CSV file."),
+    ] = None,
+) -> None:
+    """List the events behind an invoice line, with the share of each."""
+    from orchestration.run_report import print_line_events
+
+    if output and not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--output {output}: there is no such folder")
+    with _errors():
+        from orchestration.line_events import line_events, write_csv
+
+        found = line_events(Workspace.load(workspace), line_id)
+        print_line_events(out, found)
+        if output:
+            write_csv(found, output)
+            out.print(f"All events are in {output}.")
+
+
+@app.command()
 def diff(
     directory: Annotated[
         Path | None, typer.Argument(help="The workspace, in place of --workspace.")

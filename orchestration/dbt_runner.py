@@ -6,6 +6,8 @@ parsed project is kept and handed to each of them (`dbtRunner(manifest=...)`).
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,6 +133,19 @@ class Dbt:
         if not result.success:
             raise DbtError(self._reason(result))
         return said
+
+    def compile(self, sql: str) -> str:
+        """The statement that dbt makes of inline SQL with Jinja; nothing is run.
+
+        Raises:
+            DbtError: it does not compile; the text says why.
+        """
+        # dbt prints what it compiled, however quiet it is told to be.
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = self._invoke(["compile", "--inline", sql])
+        if not result.success:
+            raise DbtError(self._reason(result))
+        return str(result.result.results[0].node.compiled_code)
 
     def sources_of(self, folder: str, source: str) -> set[str]:
         """Tables of a source that the models of a folder read, through whatever lies

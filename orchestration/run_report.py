@@ -25,6 +25,7 @@ from orchestration.workspace import Workspace
 if TYPE_CHECKING:
     from orchestration.draft_diff import DraftDiff
     from orchestration.execution import RunSettings
+    from orchestration.line_events import LineEvents
 
 # A price list touches every customer: the screen shows the largest, the file all.
 LISTED_CHANGES = 50
@@ -238,6 +239,36 @@ def _print_query(
     rows = warehouse.rows_or_none(query)
     if rows:
         console.print(_table(title, rows))
+
+
+def print_line_events(console: Console, found: LineEvents) -> None:
+    """The events of a line, the first ones listed, and what their shares add up to."""
+    line = found.line
+    console.rule(f"{line['line_name']} of {line['customer_id']}")
+    if not found.events:
+        console.print("No single event made this line.")
+        return
+    listed = [
+        {
+            "transaction": event["transaction_id"],
+            "at": f"{event['event_at']:%Y-%m-%d %H:%M:%S}",
+            "type": event["event_type"],
+            "rate": event["rate_id"],
+            "metered": f"{event['metered_share'].normalize():f}",
+            "share": f"{event['share'].normalize():f}",
+        }
+        for event in found.events[:LISTED_CHANGES]
+    ]
+    console.print(_table("Events", listed, frozenset({"metered", "share"})))
+    if len(found.events) > LISTED_CHANGES:
+        console.print(
+            f"{len(found.events) - LISTED_CHANGES:,} more events are not shown; "
+            "--output FILE.csv writes all."
+        )
+    console.print(
+        f"{len(found.events):,} events, {found.shared.normalize():f} of the line's "
+        f"{line['quantity'].normalize():f} units."
+    )
 
 
 def _table(

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from orchestration.billing_run import check_workspace
+from orchestration.dbt_runner import Dbt
 from orchestration.workspace import Workspace
 from tests.rating.reference_rater import (
     Line,
@@ -506,6 +507,37 @@ def test_every_line_is_as_the_reference_rater_has_it(
         key: (found[key], expected[key]) for key in found if found[key] != expected[key]
     }
     assert wrong == {}
+
+
+def test_events_of_a_line_add_up_to_its_quantity(
+    billed: tuple[Path, dict[str, Account]],
+) -> None:
+    folder, accounts = billed
+    lines = rows(
+        folder,
+        "select line_id, quantity, customer_id, product_id, pricing_group_values, "
+        "presentation_group_values from invoicing.invoice_lines "
+        "inner join invoicing.invoices using (invoice_id) "
+        "where line_type = 'usage' and invoice_lines.period_start = "
+        "timestamp '2026-10-01' order by line_id limit 150",
+    )
+    dbt = Dbt(Workspace.load(folder), variables={"as_of": "2026-11-01T01:00:00"})
+    query = dbt.compile("{{ invoice_line_events('il_this') }}")
+    for line in lines:
+        events = rows(folder, query.replace("il_this", line["line_id"]))
+        values = (
+            *values_of(line["pricing_group_values"]),
+            *values_of(line["presentation_group_values"]),
+        )
+        (used,) = [
+            mine.usage
+            for mine in accounts[line["customer_id"]].lines[line["product_id"]]
+            if (*mine.values.values(), *mine.shown_values.values()) == values
+        ]
+        assert [event["metered_share"] for event in events] == [
+            use.quantity for use in sorted(used, key=lambda use: use.at)
+        ]
+        assert sum(event["share"] for event in events) == line["quantity"]
 
 
 def test_every_price_model_was_met(billed: tuple[Path, dict[str, Account]]) -> None:
