@@ -432,7 +432,7 @@ def _steps(findings: Findings, table: str, key: str) -> None:
 
 def _days(findings: Findings) -> None:
     for prices, card in (
-        (_RATES, "k.rate_card_id = r.rate_card_id"),
+        (_RATES, "k.card = r.rate_card_id"),
         (_OVERWRITES, "k.contract_id = r.contract_id"),
     ):
         findings.rows(
@@ -441,7 +441,7 @@ def _days(findings: Findings) -> None:
             f"""
             select r.line, min(c.customer_id), min(c.time_zone)
             from {prices.table} as r
-            join contracts as k on {card}
+            join contract_cards as k on {card}
             join customers as c on k.customer_id = c.customer_id
             join known_time_zones as z on c.time_zone = z.code
             where r.free_units_reset = 'day' and not z.is_hourly

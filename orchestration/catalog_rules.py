@@ -13,6 +13,7 @@ from orchestration.catalog_findings import FOREVER, Findings
 def check(findings: Findings) -> None:
     """Run every rule."""
     _windows(findings)
+    _cards(findings)
     _customers(findings)
     _profiles(findings)
     _metrics(findings)
@@ -23,7 +24,14 @@ def check(findings: Findings) -> None:
 
 
 def _windows(findings: Findings) -> None:
-    for table in ("rates", "contracts", "overrides", "commits", "credits"):
+    for table in (
+        "rates",
+        "rate_card_aliases",
+        "contracts",
+        "overrides",
+        "commits",
+        "credits",
+    ):
         findings.rows(
             f"catalog/{table}.csv",
             "ending_before",
@@ -32,6 +40,49 @@ def _windows(findings: Findings) -> None:
             "the end {0} is not after the start {1}",
             "Windows are [starting_at, ending_before): end after the start.",
         )
+
+
+def _cards(findings: Findings) -> None:
+    """The card of each contract, named or by alias, as `contract_cards`."""
+    findings.con.execute(
+        f"""
+        create temp view contract_cards as
+        select c.*, coalesce(c.rate_card_id, a.rate_card_id) as card
+        from contracts as c
+        left join rate_card_aliases as a
+            on c.rate_card_alias = a.alias and c.starting_at_ >= a.starting_at_
+            and c.starting_at_ < coalesce(a.ending_before_, {FOREVER})
+        """
+    )
+    findings.rows(
+        "catalog/contracts.csv",
+        "rate_card_id",
+        "select line, contract_id from contracts "
+        "where (rate_card_id is null) = (rate_card_alias is null)",
+        "the contract '{0}' does not name one rate card",
+        "Fill in rate_card_id or rate_card_alias, not both.",
+    )
+    findings.rows(
+        "catalog/contracts.csv",
+        "rate_card_alias",
+        "select line, rate_card_alias, starting_at from contract_cards "
+        "where rate_card_alias is not null and card is null and rate_card_alias in "
+        "(select alias from rate_card_aliases) and starting_at_ is not null",
+        "the alias '{0}' stands for no rate card at {1}, when the contract starts",
+        "Add a row for that time to catalog/rate_card_aliases.csv.",
+    )
+    findings.rows(
+        "catalog/rate_card_aliases.csv",
+        "starting_at",
+        f"""
+        select b.line, b.alias, a.line from rate_card_aliases as a
+        join rate_card_aliases as b on a.alias = b.alias and a.line < b.line
+            and a.starting_at_ < coalesce(b.ending_before_, {FOREVER})
+            and b.starting_at_ < coalesce(a.ending_before_, {FOREVER})
+        """,
+        "the alias '{0}' stands for two cards at one time, see row {1}",
+        "End the earlier row (ending_before) where the later one starts.",
+    )
 
 
 def _customers(findings: Findings) -> None:
@@ -264,9 +315,9 @@ def _contracts(findings: Findings) -> None:
         "starting_at",
         f"""
         with running as (
-            select line, contract_id, customer_id, rate_card_id, starting_at_ as starts,
-                coalesce(ending_before_, {FOREVER}) as ends
-            from contracts
+            select line, contract_id, customer_id, card as rate_card_id,
+                starting_at_ as starts, coalesce(ending_before_, {FOREVER}) as ends
+            from contract_cards
             where starting_at_ is not null
                 and (ending_before is null or ending_before_ > starting_at_)
         ),

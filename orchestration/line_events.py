@@ -58,8 +58,8 @@ def line_events(workspace: Workspace, line_id: str) -> LineEvents:
         if not lines:
             raise RunRefused(
                 f"No usage line has the id '{line_id}'. Ids begin with il_; they "
-                "stand in the column line_id of invoicing.invoice_lines. Lines of other "
-                "types have no events."
+                "stand in the column line_id of invoicing.invoice_lines. Lines of "
+                "other types have no events."
             )
         dbt = Dbt(workspace, variables={"as_of": build[0]["as_of"].isoformat()})
         query = dbt.compile("{{ invoice_line_events('" + line_id + "') }}")

@@ -41,10 +41,15 @@ CATALOG = {
         f"seats,usd,seats,flat,,6,,,,{START}",
         f"fees,usd,paid,percentage,,0.029,,,,{START},0.3,0.5,5",
     ],
+    "rate_card_aliases": [
+        "alias,rate_card_id,starting_at,ending_before",
+        "list,usd,2026-09-01T00:00Z,2026-10-01T00:00Z",
+        f"list,usd,{START},",
+    ],
     "contracts": [
         "contract_id,customer_id,rate_card_id,multiplier_override_prioritization,"
-        "starting_at",
-        f"k1,acme,usd,explicit,{START}",
+        "starting_at,rate_card_alias",
+        f"k1,acme,,explicit,{START},list",
     ],
     "overrides": [
         "override_id,contract_id,override_type,multiplier,priority,entitled,"
@@ -303,6 +308,31 @@ EDITS = [
         1,
         "target",
         "reserved",
+    ),
+    Edit(
+        "contracts",
+        "k1,",
+        f"k1,acme,usd,explicit,{START},list",
+        2,
+        "rate_card_id",
+        "the contract 'k1' does not name one rate card",
+    ),
+    Edit(
+        "rate_card_aliases",
+        f"list,usd,{START}",
+        "list,usd,2026-10-02T00:00Z,",
+        2,
+        "rate_card_alias",
+        "the alias 'list' stands for no rate card",
+        at="contracts",
+    ),
+    Edit(
+        "rate_card_aliases",
+        f"list,usd,{START}",
+        "list,usd,2026-09-30T23:00Z,",
+        3,
+        "starting_at",
+        "the alias 'list' stands for two cards at one time, see row 2",
     ),
     Edit(
         "contracts",

@@ -6,7 +6,7 @@ with
 
 contracts as (
 
-    select * from {{ ref('stg_catalog__contracts') }}
+    select * from {{ ref('carded_contracts') }}
 
 ),
 

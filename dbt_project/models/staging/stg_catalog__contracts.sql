@@ -3,6 +3,7 @@ select
     contract_id,
     customer_id,
     rate_card_id,
+    rate_card_alias,
     name as contract_name,
     billing_profile_id,
     coalesce(billing_frequency, 'MONTHLY') as billing_frequency,
