@@ -34,20 +34,9 @@ CATALOG = {
     ),
 }
 
-# Provider cost plus 20 %: 0.10 + 20 % = 0.12 a call.
-COST_PLUS = """
-select
-    'calls-' || model as rate_id,
-    'standard' as rate_card_id,
-    'calls' as product_id,
-    'flat' as price_model,
-    'model=' || model as pricing_group_values,
-    cast(provider_cost * cast(1.2 as decimal(3, 1)) as decimal(18, 12)) as unit_price,
-    true as entitled,
-    cast('2026-09-01' as timestamp) as starting_at,
-    cast(null as timestamp) as ending_before
-from (select 'a' as model, cast(0.10 as decimal(8, 4)) as provider_cost) as costs
-"""
+# Provider cost plus 20 %, as the page shows it: 0.10 + 20 % = 0.12 a call.
+PAGE = Path(__file__).parents[2] / "docs" / "pricing.md"
+COST_PLUS = PAGE.read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0]
 
 # The hour with most calls of a day, booked on the first hour of that day.
 PEAK = """
