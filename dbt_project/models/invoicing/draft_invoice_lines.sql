@@ -1,20 +1,8 @@
 {#
-  Lines of open periods: one usage line per product and group values, and one applied
-  line (negative) per usage line and grant that paid for it.
+  Lines of open periods: one usage line per product and group values, what is missing to
+  minimums, and one applied line (negative) per usage line and grant that paid for it.
 #}
 with
-
-usage_lines as (
-
-    select * from {{ ref('draft_usage_lines') }}
-
-),
-
-applied_lines as (
-
-    select * from {{ ref('draft_applied_lines') }}
-
-),
 
 grants as (
 
@@ -29,6 +17,12 @@ periods as (
 
 ),
 
+contracts as (
+
+    select * from {{ ref('stg_catalog__contracts') }}
+
+),
+
 products as (
 
     select * from {{ ref('stg_catalog__products') }}
@@ -37,9 +31,11 @@ products as (
 
 lines as (
 
-    select * from usage_lines
+    select * from {{ ref('draft_usage_lines') }}
     union all
-    select * from applied_lines
+    select * from {{ ref('draft_minimum_lines') }}
+    union all
+    select * from {{ ref('draft_applied_lines') }}
 
 ),
 
@@ -48,15 +44,17 @@ final as (
     select
         lines.line_id,
         {{ hash_id('lk', [
-            'lines.line_type', 'lines.product_id', 'lines.pricing_group_values',
-            'lines.presentation_group_values', "coalesce(lines.segment_id, '')",
+            'lines.line_type', "coalesce(lines.product_id, '')",
+            'lines.pricing_group_values', 'lines.presentation_group_values',
+            "coalesce(lines.segment_id, '')",
         ]) }} as line_key,
         lines.invoice_id,
         cast(
             row_number() over (
                 partition by lines.invoice_id
                 order by
-                    case lines.line_type when 'usage' then 1 else 2 end,
+                    -- usage, minimum, applied_commit_or_credit
+                    lines.line_type desc,
                     products.product_name,
                     lines.pricing_group_values,
                     lines.presentation_group_values,
@@ -67,6 +65,10 @@ final as (
         lines.product_id,
         case lines.line_type
             when 'usage' then products.product_name
+            when 'minimum'
+                then 'Minimum of ' || coalesce(
+                    products.product_name, contracts.contract_name, periods.contract_id
+                )
             else grants.grant_name || ' applied to ' || products.product_name
         end as line_name,
         lines.pricing_group_values,
@@ -83,10 +85,12 @@ final as (
     from lines
     inner join periods
         on lines.invoice_id = periods.invoice_id
-    inner join products
+    left join products
         on
             lines.product_id = products.product_id
             and {{ is_last_version('periods.period_end', 'products') }}
+    left join contracts
+        on periods.contract_id = contracts.contract_id
     left join grants
         on lines.segment_id = grants.segment_id
 

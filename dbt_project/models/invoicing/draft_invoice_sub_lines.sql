@@ -1,6 +1,6 @@
 {#
   Which prices made a usage line: one row per rate window and price step (two where the
-  step has a flat amount), with the exact amount and its share of the line's minor units by largest remainder.
+  step has a flat amount) and per discount or maximum that took of it, with the exact amount and its share of the line's minor units by largest remainder.
 #}
 with
 
@@ -53,6 +53,7 @@ ranked as (
                 floored.rate_starting_at asc,
                 floored.rate_id asc,
                 coalesce(floored.override_id, '') asc,
+                coalesce(floored.adjustment_id, '') asc,
                 floored.tier_start asc,
                 floored.charge desc
         ) as remainder_rank
@@ -68,7 +69,7 @@ final as (
         {{ hash_id('sub', [
             'line_id', 'rate_id', decimal_text('tier_start')
             ~ " || case when charge = 'unit' then '' else '/' || charge end"
-            ~ " || coalesce('/' || override_id, '')",
+            ~ " || coalesce('/' || override_id, '') || coalesce('/' || adjustment_id, '')",
         ]) }} as sub_line_id,
         line_id,
         invoice_id,
@@ -77,13 +78,15 @@ final as (
                 partition by line_id
                 order by
                     rate_starting_at asc, rate_id asc,
-                    coalesce(override_id, '') asc, tier_start asc, charge desc
+                    coalesce(override_id, '') asc, coalesce(adjustment_id, '') asc,
+                    tier_start asc, charge desc
             ) as bigint
         ) as sub_line_number,
         rate_id,
         override_id,
         price_model,
         charge,
+        adjustment_id,
         tier_start,
         tier_end,
         quantity,
