@@ -6,7 +6,7 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 
 from __future__ import annotations
 
-from orchestration import catalog_price_rules
+from orchestration import catalog_limit_rules, catalog_price_rules
 from orchestration.catalog_findings import FOREVER, Findings
 
 
@@ -18,12 +18,22 @@ def check(findings: Findings) -> None:
     _metrics(findings)
     _products(findings)
     catalog_price_rules.check(findings)
+    catalog_limit_rules.check(findings)
     _contracts(findings)
     _grants(findings)
 
 
 def _windows(findings: Findings) -> None:
-    for table in ("rates", "contracts", "overrides", "commits", "credits"):
+    for table in (
+        "rates",
+        "contracts",
+        "overrides",
+        "discounts",
+        "minimums",
+        "maximums",
+        "commits",
+        "credits",
+    ):
         findings.rows(
             f"catalog/{table}.csv",
             "ending_before",

@@ -55,6 +55,7 @@ final as (
                 order by
                     -- usage, minimum, applied_commit_or_credit
                     lines.line_type desc,
+                    case when lines.product_id is null then 1 else 0 end,
                     products.product_name,
                     lines.pricing_group_values,
                     lines.presentation_group_values,
