@@ -32,9 +32,11 @@ final as (
         adjustments.adjustment_amount,
         adjustments.maximum_units,
         adjustments.maximum_amount,
-        case adjustments.limit_scope
-            when 'product' then slices.product_id
-            when 'group' then slices.line_id
+        case
+            -- Where the order does not matter a line counts alone, so that its amount is
+            -- the same to the last digit however the other lines are cut.
+            when not adjustments.is_in_order_of_time then slices.line_id
+            when adjustments.limit_scope = 'product' then slices.product_id
             else ''
         end as counted_in
     from adjustments
