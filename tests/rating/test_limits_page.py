@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.billing_run import check_workspace
 from orchestration.workspace import Workspace
-from tests.support import rows, run_until_close
+from tests.support import copy_of, rows, run_until_close
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 BLOCK = re.compile(r"^```csv (\w+)\n(.*?)^```$", re.M | re.S)
@@ -34,6 +34,18 @@ def sections() -> dict[str, Tables]:
         if "invoice" in blocks:
             found[part.split("\n")[0]] = blocks
     return found
+
+
+def event(customer: str, product: str, at: str, units: str) -> str:
+    """One line of NDJSON."""
+    row = {
+        "transaction_id": f"{customer}-{product}-{at}",
+        "customer_id": customer,
+        "event_type": product,
+        "timestamp": at.replace("Z", ":00Z"),
+        "properties": {"units": units},
+    }
+    return json.dumps(row) + "\n"
 
 
 def price_book() -> Tables:
@@ -73,8 +85,8 @@ def price_book() -> Tables:
 
 
 @pytest.fixture(scope="module")
-def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """Heading -> (line, exact amount) in the order of the invoice."""
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """October is closed."""
     folder = tmp_path_factory.mktemp("limits") / "company"
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
@@ -86,16 +98,10 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         tables.setdefault("customers", []).append(
             {"customer_id": customer, "name": heading}
         )
-        for use, row in enumerate(blocks.pop("usage")):
-            events.append(
-                {
-                    "transaction_id": f"{customer}-{use}",
-                    "customer_id": customer,
-                    "event_type": row["product"],
-                    "timestamp": row["at"].replace("Z", ":00Z"),
-                    "properties": {"units": row["units"]},
-                }
-            )
+        events += [
+            event(customer, row["product"], row["at"], row["units"])
+            for row in blocks.pop("usage")
+        ]
         contract = blocks.pop("contracts", [{"starting_at": START}])[0]
         tables.setdefault("contracts", []).append(
             {
@@ -124,13 +130,18 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(table)
-    lines = "".join(json.dumps(event) + "\n" for event in events)
-    (folder / "events" / "usage.ndjson").write_text(lines)
+    (folder / "events" / "usage.ndjson").write_text("".join(events))
     check_workspace(Workspace.load(folder))
     run_until_close(folder, "2026-11-02T01:00", backfill=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def billed(company: Path) -> dict[str, list[Any]]:
+    """Heading -> (line, exact amount) in the order of the invoice."""
     found: dict[str, list[Any]] = {}
     for line in rows(
-        folder,
+        company,
         "select invoices.customer_name, lines.line_name, lines.amount "
         "from invoicing.invoice_lines as lines "
         "inner join invoicing.invoices as invoices using (invoice_id) "
@@ -150,3 +161,39 @@ def test_each_invoice_of_the_page_is_what_is_billed(
 ) -> None:
     told = sections()[heading]["invoice"]
     assert billed[heading] == [(row["line"], Decimal(row["amount"])) for row in told]
+
+
+def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
+    company: Path, billed: dict[str, list[Any]]
+) -> None:
+    """The catalog has none of them any more when 40 tokens, 10.00, come late for "One
+    invoice": 110 - 20 = 90, less 10 % 81.00 instead of 72.00, and the minimum lacks
+    150 - 131 = 19.00 instead of 28.00.
+
+    Of "The first charges" 20 tokens, 5.00, come before all the rest: with 15.00 of tokens
+    the 20.00 are used up. Calls lose half of 8.00 and of 2.00: 4 + 7 = 11.00, not 8.50.
+    """
+    assert billed
+    late = copy_of(company, company.parent / "late")
+    for name in ("discounts", "maximums", "minimums"):
+        (late / "catalog" / f"{name}.csv").unlink()
+    customers = {heading: f"c{number}" for number, heading in enumerate(sections())}
+    one, first = customers["One invoice"], customers["The first charges"]
+    (late / "events" / "late.ndjson").write_text(
+        event(one, "tokens", "2026-10-20T10:30Z", "40")
+        + event(first, "tokens", "2026-10-05T09:00Z", "20")
+    )
+
+    run_until_close(late, "2026-11-03T01:00")
+
+    found = {
+        (row["customer_id"], row["product_id"]): row
+        for row in rows(late, "select * from invoicing.late_usage")
+    }
+    assert all(row["is_reproduced"] for row in found.values())
+    assert {key: row["correction_minor"] for key, row in found.items()} == {
+        (one, "tokens"): 900,
+        (one, None): -900,
+        (first, "tokens"): 0,
+        (first, "calls"): 250,
+    }
