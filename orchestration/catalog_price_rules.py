@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from orchestration.catalog_findings import FOREVER, Findings
 
-_ONE_PRICE = "'flat', 'package'"
+_ONE_PRICE = "'flat', 'package', 'percentage'"
 _TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep'"
 _PACKAGED = "'package', 'tiered_package'"
-_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep'"
+_UNPACKAGED = "'flat', 'graduated', 'volume', 'stairstep', 'percentage'"
 
 # Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, a=* is any a.
 _PAIRS = (

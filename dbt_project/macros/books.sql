@@ -26,6 +26,7 @@
                 ['quantity_factor', 'decimal(18, 6)'], ['free_units', quantity_type()],
                 ['free_units_scope', 'string'], ['free_units_reset', 'string'],
                 ['tier_scope', 'string'],
+                ['minimum_amount', amount_type()], ['maximum_amount', amount_type()],
             ],
             'invoice_sub_lines': [
                 ['override_id', 'string'], ['charge', 'string'], ['adjustment_id', 'string'],
@@ -39,6 +40,8 @@
                 ['quantity_rounding', 'string'], ['rounding_places', 'integer'],
                 ['tags', 'string'], ['starting_at', 'timestamp'],
                 ['ending_before', 'timestamp'],
+                ['composite_product_ids', 'string'], ['composite_tags', 'string'],
+                ['exclude_free_usage', 'boolean'],
             ],
             'frozen_overrides': [
                 ['catalog_hash', 'string'], ['override_id', 'string'],

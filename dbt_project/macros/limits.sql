@@ -166,6 +166,29 @@ within_{{ rank }} as (
     )
 {%- endmacro %}
 
+{# Is a usage product one that a composite names, or has it all of its tags? #}
+{% macro is_part_of(part, composite) -%}
+    {{ part }}.product_type = 'USAGE'
+    and (
+        (
+            {{ composite }}.composite_product_ids is not null
+            and {{ list_allows(composite ~ '.composite_product_ids', part ~ '.product_id') }}
+        )
+        or (
+            {{ composite }}.composite_tags is not null
+            and {{ list_has_all(part ~ '.tags', composite ~ '.composite_tags') }}
+        )
+    )
+{%- endmacro %}
+
+{% macro composite_amount() -%}
+    {%- set share = multiply_amount('composed_amount', 'composite_share') -%}
+    least(
+        greatest({{ share }}, coalesce(minimum_amount, {{ share }})),
+        coalesce(maximum_amount, greatest({{ share }}, coalesce(minimum_amount, {{ share }})))
+    )
+{%- endmacro %}
+
 {# Is a line what a grant paid, and not a charge? #}
 {% macro is_applied() -%}
     line_type = 'applied_commit_or_credit'

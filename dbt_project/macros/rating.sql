@@ -147,7 +147,7 @@
 
 {# One price for every unit or package, without tiers? #}
 {% macro has_one_price(alias='') -%}
-    {{ alias }}price_model in ('flat', 'package')
+    {{ alias }}price_model in ('flat', 'package', 'percentage')
 {%- endmacro %}
 
 {# The last step has no end, whatever the catalog says. #}

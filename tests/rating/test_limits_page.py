@@ -84,6 +84,24 @@ def price_book() -> Tables:
     }
 
 
+def add_card(
+    tables: Tables, card: str, rates: list[dict[str, str]], sold: list[dict[str, str]]
+) -> None:
+    known = {row["product_id"] for row in tables["products"]}
+    tables["products"] += [row for row in sold if row["product_id"] not in known]
+    tables["rate_cards"].append({"rate_card_id": card, "name": card, "currency": "USD"})
+    usual = [row for row in tables["rates"] if row["rate_card_id"] == "usd"]
+    tables["rates"] += [
+        {
+            "starting_at": START,
+            **row,
+            "rate_card_id": card,
+            "rate_id": f"{card}-{row['rate_id']}",
+        }
+        for row in [*usual, *rates]
+    ]
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """October is closed."""
@@ -103,12 +121,16 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for row in blocks.pop("usage")
         ]
         contract = blocks.pop("contracts", [{"starting_at": START}])[0]
+        # A section with rates has a card of its own.
+        card = customer if "rates" in blocks else "usd"
+        if card != "usd":
+            add_card(tables, card, blocks.pop("rates"), blocks.pop("products"))
         tables.setdefault("contracts", []).append(
             {
                 "contract_id": customer,
                 "customer_id": customer,
                 "name": heading,
-                "rate_card_id": "usd",
+                "rate_card_id": card,
                 **contract,
             }
         )

@@ -1,6 +1,6 @@
 {#
-  Lines of open periods: one usage line per product and group values, what is missing to
-  minimums, and one applied line (negative) per usage line and grant that paid for it.
+  Lines of open periods: one usage line per product and group values, composites,
+  what is missing to minimums, and one applied line (negative) per usage line and grant that paid for it.
 #}
 with
 
@@ -33,7 +33,7 @@ lines as (
 
     select * from {{ ref('draft_usage_lines') }}
     union all
-    select * from {{ ref('draft_minimum_lines') }}
+    select * from {{ ref('draft_period_end_lines') }}
     union all
     select * from {{ ref('draft_applied_lines') }}
 
@@ -53,8 +53,10 @@ final as (
             row_number() over (
                 partition by lines.invoice_id
                 order by
-                    -- usage, minimum, applied_commit_or_credit
-                    lines.line_type desc,
+                    case lines.line_type
+                        when 'usage' then 1 when 'composite' then 2
+                        when 'minimum' then 3 else 4
+                    end,
                     case when lines.product_id is null then 1 else 0 end,
                     products.product_name,
                     lines.pricing_group_values,
@@ -65,12 +67,13 @@ final as (
         lines.line_type,
         lines.product_id,
         case lines.line_type
-            when 'usage' then products.product_name
             when 'minimum'
                 then 'Minimum of ' || coalesce(
                     products.product_name, contracts.contract_name, periods.contract_id
                 )
-            else grants.grant_name || ' applied to ' || products.product_name
+            when 'applied_commit_or_credit'
+                then grants.grant_name || ' applied to ' || products.product_name
+            else products.product_name
         end as line_name,
         lines.pricing_group_values,
         lines.presentation_group_values,

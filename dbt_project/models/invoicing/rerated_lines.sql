@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 {#
-  Lines of closed invoices that late usage reached, minimums too: what was billed beside the same line
+  Lines of closed invoices that late usage reached, of all kinds: what was billed beside the same line
   rated again on the frozen catalog, at the old watermark (must reproduce what was
   billed) and with all that is known now.
 #}
@@ -18,10 +18,8 @@ rated_lines as (
     select
         {{ prefixed(rerated_columns()) }},
         {{ to_quantity(1) }} as quantity
-    from {{ ref('minimum_shortfalls') }}
-    where
-        rating_basis <> 'open'
-        and amount_minor > 0
+    from {{ ref('period_end_charges') }}
+    where rating_basis <> 'open'
 
 ),
 

@@ -19,13 +19,7 @@ periods as (
 
 charges_group as (
 
-    select
-        period_id,
-        product_id,
-        line_id,
-        slice_start as charged_at,
-        amount
-    from {{ ref('rated_usage') }}
+    select * from {{ ref('period_charges') }}
     where period_id in (select scopes.period_id from scopes)
 
 ),

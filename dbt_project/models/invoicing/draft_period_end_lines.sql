@@ -1,15 +1,12 @@
 {{ config(materialized='view') }}
 
-{# What open periods lack to a minimum, as lines of their own; less than half a minor unit
-   is no line. #}
+{# Lines of open periods that are no usage: composites, and what is missing to minimums. #}
 with
 
-shortfalls as (
+charges as (
 
-    select * from {{ ref('minimum_shortfalls') }}
-    where
-        rating_basis = 'open'
-        and amount_minor > 0
+    select * from {{ ref('period_end_charges') }}
+    where rating_basis = 'open'
 
 ),
 
@@ -18,7 +15,7 @@ final as (
     select
         line_id,
         invoice_id,
-        'minimum' as line_type,
+        line_type,
         product_id,
         pricing_group_values,
         presentation_group_values,
@@ -27,7 +24,7 @@ final as (
         {{ to_quantity(1) }} as quantity,
         amount,
         amount_minor
-    from shortfalls
+    from charges
 
 )
 
