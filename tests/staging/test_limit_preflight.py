@@ -1,4 +1,4 @@
-"""Mistakes in discounts, minimums and maximums: each gives one message that names its
+"""Mistakes in discounts, minimums, maximums and composites: each gives one message that names its
 place. The price book below is correct as it stands."""
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ CATALOG = {
     "customers": ["customer_id,name", "acme,Acme"],
     "billable_metrics": ["metric_id,name,aggregation", "calls,Calls,COUNT"],
     "products": [
-        "product_id,name,product_type,metric_id,tags",
-        "calls,Calls,USAGE,calls,api",
-        "bulk,Bulk,USAGE,calls,",
+        "product_id,name,product_type,metric_id,tags,composite_product_ids,"
+        "composite_tags,exclude_free_usage",
+        "calls,Calls,USAGE,calls,api,,,",
+        "bulk,Bulk,USAGE,calls,,,,",
+        "share,Share,COMPOSITE,,,calls|bulk,api,true",
     ],
     "rate_cards": ["rate_card_id,name,currency", "usd,Dollars,USD"],
     "rates": [
-        "rate_id,rate_card_id,product_id,price_model,unit_price,starting_at",
-        f"calls,usd,calls,flat,1,{START}",
+        "rate_id,rate_card_id,product_id,price_model,unit_price,minimum_amount,"
+        "maximum_amount,free_units,starting_at",
+        f"calls,usd,calls,flat,1,,,,{START}",
+        f"share,usd,share,percentage,1,5,5,,{START}",
     ],
     "contracts": [
         "contract_id,customer_id,rate_card_id,starting_at",
@@ -159,6 +163,74 @@ MISTAKES = [
         (4, "amount"),
         "",
     ),
+]
+
+
+MISTAKES += [
+    ("products", row.split(",")[0] + ",", row, place, problem)
+    for row, place, problem in (
+        ("bulk,Bulk,USAGE,,,,,", (3, "metric_id"), "the product 'bulk' has no metric"),
+        (
+            "bulk,Bulk,USAGE,calls,,,api,",
+            (3, "composite_product_ids"),
+            "'bulk' is usage and no share of others",
+        ),
+        (
+            "share,Share,COMPOSITE,calls,,calls,,",
+            (4, "product_type"),
+            "'share' is a share of others and has no usage of its own",
+        ),
+        (
+            "share,Share,COMPOSITE,,,,,",
+            (4, "composite_product_ids"),
+            "'share' does not say what it is a share of",
+        ),
+        (
+            "share,Share,COMPOSITE,,,calls|share,,",
+            (4, "composite_product_ids"),
+            "'share' is a share of the composite 'share'",
+        ),
+    )
+]
+MISTAKES += [
+    ("rates", row.split(",")[0] + ",", row + f",{START}", place, problem)
+    for row, place, problem in (
+        (
+            "share,usd,share,flat,1,,,",
+            (3, "price_model"),
+            "the rate 'share' of the composite 'share' is no percentage",
+        ),
+        (
+            "calls,usd,calls,percentage,1,,,",
+            (2, "price_model"),
+            "the rate 'calls' is a percentage, and 'calls' is no composite",
+        ),
+        (
+            "share,usd,share,percentage,1.01,,,",
+            (3, "unit_price"),
+            "the rate 'share' takes more than everything",
+        ),
+        (
+            "share,usd,share,percentage,,,,",
+            (3, "unit_price"),
+            "the percentage rate 'share' has no price",
+        ),
+        (
+            "calls,usd,calls,flat,1,,5,",
+            (2, "minimum_amount"),
+            "the rate 'calls' is no percentage and can't have",
+        ),
+        (
+            "share,usd,share,percentage,1,5.01,5,",
+            (3, "maximum_amount"),
+            "the rate 'share' charges at least more than at most",
+        ),
+        (
+            "share,usd,share,percentage,1,5,5,10",
+            (3, "free_units"),
+            "the rate 'share' is a percentage and has no units",
+        ),
+    )
 ]
 
 
