@@ -109,7 +109,9 @@ def adjusted(
         ordered = sorted(charges, key=lambda charge: (charge.at, charge.group))
         left = [charge.amount for charge in ordered]
         for discount in discounts:
-            take(ordered, left, discount.window, discount.scope, discount.taken, discount)
+            take(
+                ordered, left, discount.window, discount.scope, discount.taken, discount
+            )
         for width in WIDTHS:
             for limit in maximums:
                 if limit.scope == width:

@@ -192,8 +192,9 @@ def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
     invoice": 110 - 20 = 90, less 10 % 81.00 instead of 72.00, and the minimum lacks
     150 - 131 = 19.00 instead of 28.00.
 
-    Of "The first charges" 20 tokens, 5.00, come before all the rest: with 15.00 of tokens
-    the 20.00 are used up. Calls lose half of 8.00 and of 2.00: 4 + 7 = 11.00, not 8.50.
+    Of "The first charges" 20 tokens, 5.00, come before all the rest: with 15.00 of
+    tokens the 20.00 are used up. Calls lose half of 8.00 and of 2.00: 4 + 7 = 11.00
+    instead of 8.50.
     """
     assert billed
     late = copy_of(company, company.parent / "late")

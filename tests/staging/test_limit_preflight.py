@@ -1,5 +1,5 @@
-"""Mistakes in discounts, minimums, maximums and composites: each gives one message that names its
-place. The price book below is correct as it stands."""
+"""Mistakes in discounts, minimums, maximums and composites: each gives one message that
+names its place. The price book below is correct as it stands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ DISCOUNTS = (
     "discount_id,contract_id,discount_type,percentage,amount,position,product_ids,"
     "product_tags,maximum_units,maximum_amount,starting_at,ending_before"
 )
-LIMITS = "_id,contract_id,scope,product_ids,amount,is_prorated,starting_at,ending_before"
+LIMITS = (
+    "_id,contract_id,scope,product_ids,amount,is_prorated,starting_at,ending_before"
+)
 CATALOG = {
     "customers": ["customer_id,name", "acme,Acme"],
     "billable_metrics": ["metric_id,name,aggregation", "calls,Calls,COUNT"],
@@ -248,7 +250,9 @@ def test_the_price_book_is_correct(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "row", "new", "place", "problem"), MISTAKES, ids=lambda part: str(part)[:60]
+    ("file", "row", "new", "place", "problem"),
+    MISTAKES,
+    ids=lambda part: str(part)[:60],
 )
 def test_each_mistake_gives_one_message(
     tmp_path: Path, file: str, row: str, new: str, place: tuple[int, str], problem: str
