@@ -166,6 +166,11 @@ within_{{ rank }} as (
     )
 {%- endmacro %}
 
+{# Scopes of minimums from narrow to wide, each with the next. #}
+{% macro minimum_widths() -%}
+    {{ return([('group', 'product'), ('product', 'contract'), ('contract', '')]) }}
+{%- endmacro %}
+
 {# Is a usage product one that a composite names, or has it all of its tags? #}
 {% macro is_part_of(part, composite) -%}
     {{ part }}.product_type = 'USAGE'

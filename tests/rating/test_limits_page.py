@@ -185,6 +185,24 @@ def test_each_invoice_of_the_page_is_what_is_billed(
     assert billed[heading] == [(row["line"], Decimal(row["amount"])) for row in told]
 
 
+def test_stripe_is_told_each_line(company: Path, billed: dict[str, list[Any]]) -> None:
+    """In cents, in the order of the invoice, with a total of 60.00."""
+    assert billed
+    told = rows(
+        company,
+        "select lines.line_type, lines.stripe_amount, lines.description "
+        "from publishing.stripe_invoice_line_requests as lines "
+        "inner join invoicing.invoices as invoices using (invoice_id) "
+        "where invoices.customer_name = 'A composite' order by lines.position",
+    )
+    assert [tuple(row.values()) for row in told] == [
+        ("usage", 1000, "Calls - quantity 100"),
+        ("usage", 4000, "Tokens - quantity 200"),
+        ("composite", 750, "Support"),
+        ("minimum", 250, "Minimum of A composite"),
+    ]
+
+
 def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
     company: Path, billed: dict[str, list[Any]]
 ) -> None:

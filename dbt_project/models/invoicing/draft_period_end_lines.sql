@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Lines of open periods that are no usage: composites, and what is missing to minimums. #}
+{# Lines of open periods that are no usage: composites, and what is missing to
+   minimums. #}
 with
 
 charges as (

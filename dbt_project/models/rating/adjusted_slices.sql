@@ -33,7 +33,7 @@ final as (
         adjustments.maximum_units,
         adjustments.maximum_amount,
         case
-            -- Where the order does not matter a line counts alone, so that its amount is
+            -- Where the order does not matter a line counts alone: its amount is then
             -- the same to the last digit however the other lines are cut.
             when not adjustments.is_in_order_of_time then slices.line_id
             when adjustments.limit_scope = 'product' then slices.product_id

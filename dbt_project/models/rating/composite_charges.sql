@@ -89,8 +89,9 @@ composites as (
 final as (
 
     select
-        {{ hash_id('il', ['periods.invoice_id', "'composite'", 'composites.product_id']) }}
-            as line_id,
+        {{ hash_id('il', [
+            'periods.invoice_id', "'composite'", 'composites.product_id',
+        ]) }} as line_id,
         composites.*,
         periods.invoice_id,
         periods.rating_basis,

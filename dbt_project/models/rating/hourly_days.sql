@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Days that are cut into hours: one of the customer's grants, discounts or limits starts
-   or ends within them, or a reduction of their charges goes by the order of time. #}
+{# Days that are cut into hours: one of the customer's grants, discounts or limits
+   starts or ends within them, or a reduction goes by the order of time. #}
 with
 
 grants as (

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What each minimum of a period is for: the contract, each of the products, or each line
-   of the products that has usage while the minimum holds. #}
+{# What each minimum of a period is for: the contract, each of the products, or each
+   line of the products that has usage while the minimum holds. #}
 with
 
 minimums as (

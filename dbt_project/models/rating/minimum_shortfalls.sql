@@ -24,7 +24,7 @@ charges_group as (
 
 ),
 
-{% for scope, wider in [('group', 'product'), ('product', 'contract'), ('contract', '')] -%}
+{% for scope, wider in minimum_widths() -%}
 short_{{ scope }} as (
 
     select
@@ -46,7 +46,11 @@ short_{{ scope }} as (
             and scopes.product_id = charges.product_id
             {% endif -%}
     where scopes.limit_scope = '{{ scope }}'
-    group by 1, 2, 3, 4, 5, 6, scopes.amount
+    group by
+        {{ prefixed([
+            'period_id', 'limit_id', 'product_id', 'usage_line_id',
+            'pricing_group_values', 'presentation_group_values', 'amount',
+        ], 'scopes.') }}
     having scopes.amount > coalesce(sum(charges.amount), 0)
 
 ),
