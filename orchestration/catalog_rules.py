@@ -6,7 +6,7 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 
 from __future__ import annotations
 
-from orchestration import catalog_price_rules
+from orchestration import catalog_limit_rules, catalog_price_rules
 from orchestration.catalog_findings import FOREVER, Findings
 
 
@@ -19,6 +19,7 @@ def check(findings: Findings) -> None:
     _metrics(findings)
     _products(findings)
     catalog_price_rules.check(findings)
+    catalog_limit_rules.check(findings)
     _contracts(findings)
     _grants(findings)
 
@@ -29,6 +30,9 @@ def _windows(findings: Findings) -> None:
         "rate_card_aliases",
         "contracts",
         "overrides",
+        "discounts",
+        "minimums",
+        "maximums",
         "commits",
         "credits",
     ):

@@ -21,7 +21,7 @@
             'frozen_rates': [['package_size', 'integer'], ['package_rounding', 'string']],
             'frozen_rate_tiers': [['flat_amount', amount_type()]],
         }],
-        [3, 'versions of products, overrides, free units, scopes', {
+        [3, 'versions of products, overrides, free units, scopes, discounts, limits', {
             'frozen_rates': [
                 ['quantity_factor', 'decimal(18, 6)'], ['free_units', quantity_type()],
                 ['free_units_scope', 'string'], ['free_units_reset', 'string'],
@@ -29,8 +29,11 @@
                 ['free_events', 'integer'], ['event_minimum', amount_type()],
                 ['event_maximum', amount_type()], ['price_property', 'string'],
                 ['amount_property', 'string'],
+                ['minimum_amount', amount_type()], ['maximum_amount', amount_type()],
             ],
-            'invoice_sub_lines': [['override_id', 'string'], ['charge', 'string']],
+            'invoice_sub_lines': [
+                ['override_id', 'string'], ['charge', 'string'], ['adjustment_id', 'string'],
+            ],
             'rated_slices': [['override_id', 'string'], ['metered_quantity', quantity_type()]],
             'frozen_products': [
                 ['catalog_hash', 'string'], ['product_id', 'string'],
@@ -40,6 +43,8 @@
                 ['quantity_rounding', 'string'], ['rounding_places', 'integer'],
                 ['tags', 'string'], ['starting_at', 'timestamp'],
                 ['ending_before', 'timestamp'],
+                ['composite_product_ids', 'string'], ['composite_tags', 'string'],
+                ['exclude_free_usage', 'boolean'],
             ],
             'frozen_overrides': [
                 ['catalog_hash', 'string'], ['override_id', 'string'],
@@ -58,6 +63,22 @@
                 ['catalog_hash', 'string'], ['override_id', 'string'],
                 ['band_start', quantity_type()], ['band_end', quantity_type()],
                 ['multiplier', 'decimal(18, 12)'],
+            ],
+            'frozen_discounts': [
+                ['catalog_hash', 'string'], ['discount_id', 'string'],
+                ['contract_id', 'string'], ['discount_type', 'string'],
+                ['percentage', 'decimal(18, 12)'], ['amount', amount_type()],
+                ['position', 'integer'], ['product_ids', 'string'],
+                ['product_tags', 'string'], ['maximum_units', quantity_type()],
+                ['maximum_amount', amount_type()], ['starting_at', 'timestamp'],
+                ['ending_before', 'timestamp'],
+            ],
+            'frozen_limits': [
+                ['catalog_hash', 'string'], ['limit_id', 'string'],
+                ['contract_id', 'string'], ['limit_type', 'string'],
+                ['limit_scope', 'string'], ['product_ids', 'string'],
+                ['amount', amount_type()], ['is_prorated', 'boolean'],
+                ['starting_at', 'timestamp'], ['ending_before', 'timestamp'],
             ],
         }],
     ]) }}

@@ -187,6 +187,8 @@
             'frozen_overrides': ref('price_book_overrides'),
             'frozen_override_specifiers': ref('price_book_override_specifiers'),
             'frozen_override_bands': ref('price_book_override_bands'),
+            'frozen_discounts': ref('price_book_discounts'),
+            'frozen_limits': ref('price_book_limits'),
         }.items() %}
             {% do statements.append(insert_books(
                 table, close_id, model, "source_rows.price_book = 'current'", constant

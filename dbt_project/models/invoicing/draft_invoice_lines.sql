@@ -1,20 +1,8 @@
 {#
-  Lines of open periods: one usage line per product and group values, and one applied
-  line (negative) per usage line and grant that paid for it.
+  Lines of open periods: one usage line per product and group values, composites,
+  what is missing to minimums, and one applied line (negative) per usage line and grant that paid for it.
 #}
 with
-
-usage_lines as (
-
-    select * from {{ ref('draft_usage_lines') }}
-
-),
-
-applied_lines as (
-
-    select * from {{ ref('draft_applied_lines') }}
-
-),
 
 grants as (
 
@@ -29,6 +17,12 @@ periods as (
 
 ),
 
+contracts as (
+
+    select * from {{ ref('stg_catalog__contracts') }}
+
+),
+
 products as (
 
     select * from {{ ref('stg_catalog__products') }}
@@ -37,9 +31,11 @@ products as (
 
 lines as (
 
-    select * from usage_lines
+    select * from {{ ref('draft_usage_lines') }}
     union all
-    select * from applied_lines
+    select * from {{ ref('draft_period_end_lines') }}
+    union all
+    select * from {{ ref('draft_applied_lines') }}
 
 ),
 
@@ -48,15 +44,20 @@ final as (
     select
         lines.line_id,
         {{ hash_id('lk', [
-            'lines.line_type', 'lines.product_id', 'lines.pricing_group_values',
-            'lines.presentation_group_values', "coalesce(lines.segment_id, '')",
+            'lines.line_type', "coalesce(lines.product_id, '')",
+            'lines.pricing_group_values', 'lines.presentation_group_values',
+            "coalesce(lines.segment_id, '')",
         ]) }} as line_key,
         lines.invoice_id,
         cast(
             row_number() over (
                 partition by lines.invoice_id
                 order by
-                    case lines.line_type when 'usage' then 1 else 2 end,
+                    case lines.line_type
+                        when 'usage' then 1 when 'composite' then 2
+                        when 'minimum' then 3 else 4
+                    end,
+                    case when lines.product_id is null then 1 else 0 end,
                     products.product_name,
                     lines.pricing_group_values,
                     lines.presentation_group_values,
@@ -66,8 +67,13 @@ final as (
         lines.line_type,
         lines.product_id,
         case lines.line_type
-            when 'usage' then products.product_name
-            else grants.grant_name || ' applied to ' || products.product_name
+            when 'minimum'
+                then 'Minimum of ' || coalesce(
+                    products.product_name, contracts.contract_name, periods.contract_id
+                )
+            when 'applied_commit_or_credit'
+                then grants.grant_name || ' applied to ' || products.product_name
+            else products.product_name
         end as line_name,
         lines.pricing_group_values,
         lines.presentation_group_values,
@@ -83,10 +89,12 @@ final as (
     from lines
     inner join periods
         on lines.invoice_id = periods.invoice_id
-    inner join products
+    left join products
         on
             lines.product_id = products.product_id
             and {{ is_last_version('periods.period_end', 'products') }}
+    left join contracts
+        on periods.contract_id = contracts.contract_id
     left join grants
         on lines.segment_id = grants.segment_id
 

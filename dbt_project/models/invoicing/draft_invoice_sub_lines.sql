@@ -1,6 +1,6 @@
 {#
   Which prices made a usage line: one row per rate window and price step (two where the
-  step has a flat amount), with the exact amount and its share of the line's minor units by largest remainder.
+  step has a flat amount) and per discount or maximum that took of it, with the exact amount and its share of the line's minor units by largest remainder.
 #}
 with
 
@@ -53,6 +53,7 @@ ranked as (
                 floored.rate_starting_at asc,
                 floored.rate_id asc,
                 coalesce(floored.override_id, '') asc,
+                coalesce(floored.adjustment_id, '') asc,
                 floored.tier_start asc,
                 floored.charge desc,
                 coalesce(floored.unit_price, 0) asc
@@ -69,7 +70,7 @@ final as (
         {{ hash_id('sub', [
             'line_id', 'rate_id', decimal_text('tier_start')
             ~ " || case when charge = 'unit' then '' else '/' || charge end"
-            ~ " || coalesce('/' || override_id, '')"
+            ~ " || coalesce('/' || override_id, '') || coalesce('/' || adjustment_id, '')"
             ~ " || case when price_model = 'dynamic' and charge = 'unit'"
             ~ " then '/' || " ~ decimal_text('unit_price') ~ " else '' end",
         ]) }} as sub_line_id,
@@ -80,14 +81,15 @@ final as (
                 partition by line_id
                 order by
                     rate_starting_at asc, rate_id asc,
-                    coalesce(override_id, '') asc, tier_start asc, charge desc,
-                    coalesce(unit_price, 0) asc
+                    coalesce(override_id, '') asc, coalesce(adjustment_id, '') asc,
+                    tier_start asc, charge desc, coalesce(unit_price, 0) asc
             ) as bigint
         ) as sub_line_number,
         rate_id,
         override_id,
         price_model,
         charge,
+        adjustment_id,
         tier_start,
         tier_end,
         quantity,

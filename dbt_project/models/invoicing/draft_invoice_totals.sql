@@ -20,10 +20,10 @@ line_totals as (
     select
         invoice_id,
         cast(
-            sum(case when line_type = 'usage' then amount_minor else 0 end) as bigint
+            sum(case when {{ is_applied() }} then 0 else amount_minor end) as bigint
         ) as usage_minor,
         cast(
-            sum(case when line_type <> 'usage' then amount_minor else 0 end) as bigint
+            sum(case when {{ is_applied() }} then amount_minor else 0 end) as bigint
         ) as applied_minor,
         cast(sum(amount_minor) as bigint) as total_minor,
         cast(count(*) as bigint) as line_count,

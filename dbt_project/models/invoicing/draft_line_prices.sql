@@ -4,9 +4,9 @@
    flat amount of a step is a row of its own: quantity 0 and no unit price. #}
 with
 
-rated_tiers as (
+slice_charges as (
 
-    select * from {{ ref('rated_tiers') }}
+    select * from {{ ref('slice_charges') }}
 
 ),
 
@@ -28,23 +28,24 @@ final as (
         applied_rates.currency,
         applied_rates.rate_starting_at,
         applied_rates.rate_ending_before,
-        rated_tiers.charge,
-        rated_tiers.tier_start,
-        rated_tiers.tier_end,
-        rated_tiers.unit_price,
-        {{ to_quantity('sum(rated_tiers.quantity)') }} as quantity,
-        {{ to_amount('sum(rated_tiers.amount)') }} as amount
-    from rated_tiers
+        slice_charges.charge,
+        slice_charges.adjustment_id,
+        slice_charges.tier_start,
+        slice_charges.tier_end,
+        slice_charges.unit_price,
+        {{ to_quantity('sum(slice_charges.quantity)') }} as quantity,
+        {{ to_amount('sum(slice_charges.amount)') }} as amount
+    from slice_charges
     inner join applied_rates
         on
-            rated_tiers.period_id = applied_rates.period_id
-            and rated_tiers.line_id = applied_rates.line_id
-            and rated_tiers.rate_id = applied_rates.rate_id
-            and coalesce(rated_tiers.override_id, '')
+            slice_charges.period_id = applied_rates.period_id
+            and slice_charges.line_id = applied_rates.line_id
+            and slice_charges.rate_id = applied_rates.rate_id
+            and coalesce(slice_charges.override_id, '')
             = coalesce(applied_rates.override_id, '')
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
     -- A stair that usage has climbed past charged and gave back the same.
-    having rated_tiers.charge in ('unit', 'free') or sum(rated_tiers.amount) <> 0
+    having slice_charges.charge in ('unit', 'free') or sum(slice_charges.amount) <> 0
 
 )
 

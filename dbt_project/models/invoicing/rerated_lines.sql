@@ -1,15 +1,24 @@
 {{ config(materialized='view') }}
 
 {#
-  Lines of closed invoices that late usage reached: what was billed beside the same line
+  Lines of closed invoices that late usage reached, of all kinds: what was billed beside the same line
   rated again on the frozen catalog, at the old watermark (must reproduce what was
   billed) and with all that is known now.
 #}
 with
 
-rated_usage as (
+rated_lines as (
 
-    select * from {{ ref('rated_usage') }}
+    select
+        {{ prefixed(rerated_columns()) }},
+        quantity
+    from {{ ref('rated_usage') }}
+    where rating_basis <> 'open'
+    union all
+    select
+        {{ prefixed(rerated_columns()) }},
+        {{ to_quantity(1) }} as quantity
+    from {{ ref('period_end_charges') }}
     where rating_basis <> 'open'
 
 ),
@@ -17,7 +26,7 @@ rated_usage as (
 billed_lines as (
 
     select * from {{ ref('stg_books__invoice_lines') }}
-    where line_type = 'usage'
+    where not {{ is_applied() }}
 
 ),
 
@@ -53,7 +62,7 @@ rerated as (
                 end
             ) as bigint
         ) as rerated_at_watermark_minor
-    from rated_usage
+    from rated_lines
     group by 1, 2
 
 ),

@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Days within which one of a customer's grants starts or ends. #}
+{# Days that are cut into hours: one of the customer's grants, discounts or limits
+   starts or ends within them, or a reduction goes by the order of time. #}
 with
 
 grants as (
@@ -19,6 +20,39 @@ grants as (
 
 ),
 
+adjustments as (
+
+    select
+        period_id,
+        is_in_order_of_time,
+        starting_at,
+        ending_before
+    from {{ ref('period_adjustments') }}
+    union all
+    select
+        period_id,
+        false as is_in_order_of_time,
+        starting_at,
+        ending_before
+    from {{ ref('period_limits') }}
+
+),
+
+adjusted_days as (
+
+    select
+        period_usage.customer_id,
+        cast(period_usage.usage_hour as date) as usage_date
+    from {{ ref('period_usage') }} as period_usage
+    inner join adjustments
+        on period_usage.period_id = adjustments.period_id
+    where
+        adjustments.is_in_order_of_time
+        or {{ is_within_day('adjustments.starting_at', 'period_usage.usage_hour') }}
+        or {{ is_within_day('adjustments.ending_before', 'period_usage.usage_hour') }}
+
+),
+
 final as (
 
     select distinct
@@ -32,6 +66,11 @@ final as (
         cast(ending_before as date) as usage_date
     from grants
     where ending_before <> date_trunc('day', ending_before)
+    union
+    select distinct
+        customer_id,
+        usage_date
+    from adjusted_days
 
 )
 

@@ -34,6 +34,8 @@ all_rates as (
         product_id,
         pricing_group_values,
         {{ rate_term_names() }},
+        minimum_amount,
+        maximum_amount,
         is_entitled,
         starting_at,
         ending_before
@@ -46,6 +48,8 @@ all_rates as (
         cast(null as string) as product_id,
         cast(null as string) as pricing_group_values,
         {{ rate_term_names() }},
+        cast(null as {{ amount_type() }}) as minimum_amount,
+        cast(null as {{ amount_type() }}) as maximum_amount,
         is_entitled,
         starting_at,
         ending_before
@@ -58,6 +62,8 @@ all_rates as (
         product_id,
         pricing_group_values,
         {{ rate_term_names() }},
+        minimum_amount,
+        maximum_amount,
         is_entitled,
         starting_at,
         ending_before

@@ -1,5 +1,5 @@
 {#
-  One row a slice with its exact charge and its charge in minor units: the difference of
+  One row a slice with its exact charge, discounts and maximums taken off, and its charge in minor units: the difference of
   the rounded running amount of its line, so that slices are whole minor units and add up
   to the rounded line.
 #}
@@ -17,9 +17,9 @@ periods as (
 
 ),
 
-rated_tiers as (
+slice_charges as (
 
-    select * from {{ ref('rated_tiers') }}
+    select * from {{ ref('slice_charges') }}
 
 ),
 
@@ -29,7 +29,7 @@ slice_amounts as (
         slice_id,
         max(case when charge = 'unit' then unit_price end) as unit_price,
         {{ to_amount('sum(amount)') }} as amount
-    from rated_tiers
+    from slice_charges
     group by 1
 
 ),

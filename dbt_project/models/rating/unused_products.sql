@@ -32,7 +32,9 @@ first_windows as (
         on
             windows.period_id = used_lines.period_id
             and windows.product_id = used_lines.product_id
-    where used_lines.product_id is null
+    where
+        used_lines.product_id is null
+        and not windows.is_composite
 
 ),
 

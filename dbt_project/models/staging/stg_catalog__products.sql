@@ -12,6 +12,9 @@ select
     quantity_rounding,
     coalesce(rounding_places, 0) as rounding_places,
     tags,
+    composite_product_ids,
+    composite_tags,
+    coalesce(exclude_free_usage, false) as exclude_free_usage,
     case
         when row_number() over one_product = 1 then {{ beginning() }}
         else starting_at

@@ -8,6 +8,10 @@ select
     {{ key_values_json('pricing_group_values') }} as pricing_group_values,
     {{ select_rate_terms(relation) }},
     unit_price,
+    {{ to_amount(optional_column(relation, 'minimum_amount', amount_type())) }}
+        as minimum_amount,
+    {{ to_amount(optional_column(relation, 'maximum_amount', amount_type())) }}
+        as maximum_amount,
     coalesce(entitled, true) as is_entitled,
     starting_at,
     ending_before

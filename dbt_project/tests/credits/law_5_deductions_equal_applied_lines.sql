@@ -43,7 +43,7 @@ applied as (
         segment_id,
         sum(amount_minor) as applied_minor
     from lines
-    where line_type <> 'usage'
+    where {{ is_applied() }}
     group by 1, 2
 
 ),

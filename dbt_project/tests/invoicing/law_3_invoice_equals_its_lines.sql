@@ -28,8 +28,8 @@ line_totals as (
 
     select
         invoice_id,
-        sum(case when line_type = 'usage' then amount_minor else 0 end) as usage_minor,
-        sum(case when line_type = 'usage' then 0 else amount_minor end)
+        sum(case when {{ is_applied() }} then 0 else amount_minor end) as usage_minor,
+        sum(case when {{ is_applied() }} then amount_minor else 0 end)
             as applied_minor,
         sum(amount_minor) as total_minor,
         count(*) as line_count,

@@ -1,0 +1,32 @@
+{{ config(materialized='view') }}
+
+{# Lines of open periods that are no usage: composites, and what is missing to
+   minimums. #}
+with
+
+charges as (
+
+    select * from {{ ref('period_end_charges') }}
+    where rating_basis = 'open'
+
+),
+
+final as (
+
+    select
+        line_id,
+        invoice_id,
+        line_type,
+        product_id,
+        pricing_group_values,
+        presentation_group_values,
+        cast(null as string) as segment_id,
+        cast(null as string) as applied_to_line_id,
+        {{ to_quantity(1) }} as quantity,
+        amount,
+        amount_minor
+    from charges
+
+)
+
+select * from final

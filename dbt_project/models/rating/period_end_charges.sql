@@ -1,0 +1,48 @@
+{{ config(materialized='view') }}
+
+{# Charges of the last instant of a period: composites, and what is missing to minimums
+   where that is half a minor unit at least. #}
+with
+
+composite_charges as (
+
+    select * from {{ ref('composite_charges') }}
+
+),
+
+minimum_shortfalls as (
+
+    select * from {{ ref('minimum_shortfalls') }}
+    where amount_minor > 0
+
+),
+
+final as (
+
+    select
+        line_id,
+        'composite' as line_type,
+        invoice_id,
+        rating_basis,
+        product_id,
+        '{}' as pricing_group_values,
+        '{}' as presentation_group_values,
+        amount,
+        amount_minor
+    from composite_charges
+    union all
+    select
+        line_id,
+        'minimum' as line_type,
+        invoice_id,
+        rating_basis,
+        product_id,
+        pricing_group_values,
+        presentation_group_values,
+        amount,
+        amount_minor
+    from minimum_shortfalls
+
+)
+
+select * from final
