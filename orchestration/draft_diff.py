@@ -130,7 +130,7 @@ class LineChange:
     period_start: datetime
     period_end: datetime
     line_type: str
-    product_id: str
+    product_id: str | None
     line_name: str
     pricing_group_values: str
     presentation_group_values: str

@@ -46,6 +46,7 @@ final as (
         usage_lines.presentation_group_values,
         draws.segment_id,
         draws.line_id as applied_to_line_id,
+        cast(null as string) as limit_id,
         {{ to_quantity(1) }} as quantity,
         {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
         -draws.drawn_minor as amount_minor

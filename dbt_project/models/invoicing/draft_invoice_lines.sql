@@ -46,7 +46,7 @@ final as (
         {{ hash_id('lk', [
             'lines.line_type', "coalesce(lines.product_id, '')",
             'lines.pricing_group_values', 'lines.presentation_group_values',
-            "coalesce(lines.segment_id, '')",
+            "coalesce(lines.segment_id, '') || coalesce('|' || lines.limit_id, '')",
         ]) }} as line_key,
         lines.invoice_id,
         cast(

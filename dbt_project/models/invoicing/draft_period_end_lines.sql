@@ -22,6 +22,7 @@ final as (
         presentation_group_values,
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
+        limit_id,
         {{ to_quantity(1) }} as quantity,
         amount,
         amount_minor

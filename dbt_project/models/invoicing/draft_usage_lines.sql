@@ -21,6 +21,7 @@ final as (
         presentation_group_values,
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
+        cast(null as string) as limit_id,
         {{ to_quantity('sum(quantity)') }} as quantity,
         {{ to_amount('sum(amount)') }} as amount,
         cast(sum(amount_minor) as bigint) as amount_minor
