@@ -374,6 +374,18 @@
     {{ return('table') }}
 {%- endmacro %}
 
+{# Views that many models stand on. Spark analyses a view anew with everything below it,
+   wherever it is named: a few layers take it minutes, so there they are tables. #}
+{% macro deep_view() -%}
+    {{ return(adapter.dispatch('deep_view', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__deep_view() -%}
+    {{ return('view') }}
+{%- endmacro %}
+{% macro spark__deep_view() -%}
+    {{ return('table') }}
+{%- endmacro %}
+
 {# How a table that no model owns is stored. #}
 {% macro storage_clause() -%}
     {{ return(adapter.dispatch('storage_clause', 'meterhouse')()) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The products that a contract period may bill: those of its card, and those that an
    overwrite of the contract gives a price of their own. #}

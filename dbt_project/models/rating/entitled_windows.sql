@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The price windows of products without keys in each period, where entitled. #}
 with

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The overrides of a contract that are for a combination of product and group values,
    within the window of the product's version whose tags they ask for. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The rates of a card that are for a combination of group values: all the values that a
    rate names are the combination's own; and one row without a rate for each combination,

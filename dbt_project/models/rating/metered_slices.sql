@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The pieces that are priced one after the other: each lies in one price window and in
    one period, and knows the metered quantity before and after it on its line. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   Metered usage meets the contract period it belongs to, once per rating basis; of metrics

@@ -1,7 +1,7 @@
 {# Today's overrides, and those of each close as they were frozen then. Of several that
    match, the lowest choice_rank counts: an overwrite before any multiplier, then the
    contract's own rule (lowest multiplier, or explicit priority). #}
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 with
 

@@ -1,6 +1,6 @@
 {# Products as they are sold: each version today, and as a close froze it. A conversion
    is one exact fraction, so that only its result is rounded. #}
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 with
 

@@ -1,6 +1,6 @@
 {# Today's prices, and those of each close as they were frozen then. The price of an
    overwrite stands beside the rates, under the override's id and on no card. #}
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# Events of prices that look at each event by itself, with the price of their hour. At
    the watermark of a close, what came late is not yet there. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# Usage of a period beside each product that may bill it: the version of the product in
    force in that hour says which metric and which keys it is billed by. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   Slices of products whose lines share free units or tiers, or whose free units are given

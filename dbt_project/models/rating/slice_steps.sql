@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   Every slice beside every step of its price. `priced` quantities are what prices

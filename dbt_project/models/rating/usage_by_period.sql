@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   What each hour adds to the period's quantity of a metric. SUM, COUNT and SQL metrics are
