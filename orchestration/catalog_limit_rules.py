@@ -178,18 +178,6 @@ def _shares(findings: Findings) -> None:
         "Make it a percentage: unit_price is the share.",
     )
     find(
-        "price_model",
-        "p.product_type = 'USAGE' and r.price_model = 'percentage'",
-        "the rate '{0}' is a percentage, and '{1}' is no composite",
-        "Choose another price model, or make the product COMPOSITE.",
-    )
-    find(
-        "unit_price",
-        "r.price_model = 'percentage' and r.unit_price_ > 1",
-        "the rate '{0}' takes more than everything",
-        "Write a share from 0 to 1, as in 0.1 for 10 %.",
-    )
-    find(
         "minimum_amount",
         "r.price_model <> 'percentage' "
         "and coalesce(r.minimum_amount, r.maximum_amount) is not null",

@@ -203,14 +203,9 @@ MISTAKES += [
             "the rate 'share' of the composite 'share' is no percentage",
         ),
         (
-            "calls,usd,calls,percentage,1,,,",
-            (2, "price_model"),
-            "the rate 'calls' is a percentage, and 'calls' is no composite",
-        ),
-        (
             "share,usd,share,percentage,1.01,,,",
             (3, "unit_price"),
-            "the rate 'share' takes more than everything",
+            "the percentage 1.01 of rate 'share' is more than the whole value",
         ),
         (
             "share,usd,share,percentage,,,,",

@@ -12,6 +12,11 @@
   hour by hour, from the most specific rate that covers the hour and the override that
   was added last.
 #}
+{%- set hour_columns = [
+    'period_id', 'price_book', 'rate_card_id', 'contract_id', 'product_id',
+    'pricing_group_values', 'presentation_group_values', 'usage_hour', 'quantity',
+] %}
+
 with
 
 usage_hours as (
@@ -44,7 +49,7 @@ usage_hours as (
 by_rate as (
 
     select
-        usage_hours.*,
+        {{ prefixed(hour_columns, 'usage_hours.') }},
         max(
             rates.values_named * 2 + case when rates.is_entitled then 1 else 0 end
         ) as rate_says
@@ -63,7 +68,8 @@ by_rate as (
 by_override as (
 
     select
-        by_rate.*,
+        {{ prefixed(hour_columns, 'by_rate.') }},
+        by_rate.rate_says,
         max(
             {{ epoch_micros('overrides.added_at') }} * 2
             + case when overrides.is_entitled then 1 else 0 end

@@ -1,7 +1,7 @@
 {{ config(
     tags=['law'],
     meta={
-        'dagster': {'ref': {'name': 'metered_usage'}},
+        'dagster': {'ref': {'name': 'period_usage'}},
         'description': 'Increments of a period add up to the value of its metric over the whole period.',
     },
 ) }}
