@@ -35,6 +35,10 @@ from orchestration.workspace import Workspace
 
 DRAFTS = ("+draft_invoice_lines", "+draft_invoices")
 
+# Catalog tables that metering reads for prices of single events only.
+PRICES = {"rates", "overrides", "override_specifiers"}
+PER_EVENT = ("event_fee", "free_events", "event_minimum", "event_maximum")
+
 # Databases are copied or left out, never shared with the copy.
 STORES = {".duckdb", ".sqlite", ".wal"}
 
@@ -340,9 +344,23 @@ def _is_metered(
         return False
     if metered[0]["catalog_hash"] != last["catalog_hash"]:
         return False
-    return not set(changed) & {
-        f"{name}.csv" for name in run.dbt.sources_of("metering", "catalog")
-    }
+    read = run.dbt.sources_of("metering", "catalog")
+    if not _looks_at_events(run):
+        read -= PRICES
+    return not set(changed) & {f"{name}.csv" for name in read}
+
+
+def _looks_at_events(run: BillingRun) -> bool:
+    """May some price ask for single events? Metering keeps those of such prices only,
+    so another edit of a price leaves what is metered as it is."""
+    if run.workspace.settings.rate_models:
+        return True
+    return any(
+        row.get("price_model") == "dynamic" or any(map(row.get, PER_EVENT))
+        for name in ("rates", "overrides")
+        if (run.workspace.catalog / f"{name}.csv").exists()
+        for row in run.warehouse.read_catalog(name)
+    )
 
 
 def _usage_landed_since(warehouse: Warehouse, last: Mapping[str, Any]) -> list[str]:

@@ -331,7 +331,10 @@ STATEMENTS = [
     ),
     Case(
         "increments are lost",
-        {"law_2_increments_add_up_to_the_metered_value"},
+        {
+            "law_2_every_metered_unit_is_rated_once",
+            "law_2_increments_add_up_to_the_metered_value",
+        },
         "create or replace view rating.usage_by_period as"
         " select * from rating.running_increments",
     ),
@@ -392,6 +395,15 @@ FILES = [
         "a rate has lost its price steps",
         {"check_money_is_never_null"},
         _replace("rate_tiers", "usd-storage,", "usd-other,"),
+    ),
+    Case(
+        "events of a dynamic price carry none",
+        {"check_events_carry_their_price"},
+        _replace(
+            "rates",
+            "flat,model=small|region=us,0.0000005",
+            "dynamic,model=small|region=us,",
+        ),
     ),
 ]
 

@@ -13,7 +13,6 @@ with
 pieces as (
 
     select * from {{ ref('cut_usage') }}
-    where event_id <> ''
 
 ),
 
