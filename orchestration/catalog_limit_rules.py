@@ -179,7 +179,7 @@ def _shares(findings: Findings) -> None:
     )
     find(
         "minimum_amount",
-        "r.price_model <> 'percentage' "
+        "(r.price_model <> 'percentage' or p.product_type = 'USAGE') "
         "and coalesce(r.minimum_amount, r.maximum_amount) is not null",
         "the rate '{0}' is no percentage and can't have an amount at least or at most",
         "Leave the cells blank; minimums.csv and maximums.csv are for usage.",
@@ -192,8 +192,9 @@ def _shares(findings: Findings) -> None:
     )
     find(
         "free_units",
-        "r.price_model = 'percentage' and coalesce(r.free_units, r.quantity_factor, "
-        "r.tier_scope) is not null",
+        "p.product_type = 'COMPOSITE' and coalesce(r.free_units, r.quantity_factor, "
+        "r.tier_scope, r.event_fee, r.free_events, r.event_minimum, r.event_maximum) "
+        "is not null",
         "the rate '{0}' is a percentage and has no units",
         "Leave free_units, quantity_factor and tier_scope blank.",
     )
