@@ -558,5 +558,5 @@ def test_every_price_model_was_met(billed: tuple[Path, dict[str, Account]]) -> N
             assert charges["free"] > 5
             if model not in ONE_PRICE:
                 assert charges["flat"] > 20
-            for charge in ("fee", "event_minimum", "event_maximum"):
-                assert charges[charge] > 2
+    for charge in ("fee", "event_minimum", "event_maximum"):
+        assert sum(row["n"] for row in met if row["charge"] == charge) > 20
