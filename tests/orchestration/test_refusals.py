@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,9 +141,9 @@ def test_a_failed_table_stops_what_comes_after_it(
     assert steps["FAILURE"] == {"draft_models"}
     assert steps["START"] == {"draft_models"}, "a step went on behind a failed one"
     told = errors(failed)
-    # The table, and what is wrong with it, in the operator's own words.
-    assert "DbtError: period_usage: " in told, told
-    assert "| quantity    | VARCHAR         | DECIMAL(31,12) |" in told, told
+    # The table that failed, and what is wrong with what it reads.
+    assert re.search(r"DbtError: .*running_increments: ", told, re.DOTALL), told
+    assert "'sum(VARCHAR)'" in told, told
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
         closes = connection.execute("select max(as_of) from books.closes").fetchall()
     assert closes[0][0] < instant("2026-11-20").replace(tzinfo=None)
