@@ -117,6 +117,7 @@ class BillingRun:
         variables: dict[str, Any] = {
             "as_of": self.as_of.astimezone(UTC).isoformat(),
             "dedup_window_days": self.workspace.settings.window_days,
+            "metering_grain": self.workspace.settings.metering_grain,
             "rate_models": list(self.workspace.settings.rate_models),
             "metric_models": list(self.workspace.settings.metric_models),
             "stripe_mode": self.stripe_mode,
@@ -178,7 +179,7 @@ def usage_days_to_meter(run: BillingRun) -> tuple[date, date] | None:
     ran; None = all days.
 
     All days when the price book changed (aliases, metrics and keys decide what is
-    metered) or the run looks back in time.
+    metered), the grain changed or the run looks back in time.
     """
     if run.dbt_target != "duckdb" or run.workspace.settings.metric_models:
         # What an SQL metric reads may change without an event landing.
@@ -188,6 +189,8 @@ def usage_days_to_meter(run: BillingRun) -> tuple[date, date] | None:
         return None
     last = built[0]
     if last["catalog_hash"] != catalog_hash(run.workspace):
+        return None
+    if last.get("metering_grain") != run.workspace.settings.metering_grain:
         return None
     metered_until = last["as_of"].replace(tzinfo=UTC)
     if metered_until > run.as_of:

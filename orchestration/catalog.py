@@ -12,11 +12,10 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +23,7 @@ import yaml
 
 from orchestration import catalog_rules
 from orchestration.catalog_findings import Findings
+from orchestration.grain import ON_IT, Grain, finer_than, grain_of_days, is_on
 from orchestration.landing import readers, sql
 from orchestration.landing.mapping import PROPERTY_PATTERN
 from orchestration.workspace import (
@@ -127,7 +127,8 @@ def check_catalog(workspace: Workspace) -> list[Problem]:
     """
     with duckdb.connect(config={"memory_limit": "2GB"}) as con:
         con.execute("set enable_progress_bar = false")
-        findings = Findings(con, workspace.settings.metric_models)
+        settings = workspace.settings
+        findings = Findings(con, settings.metric_models, settings.metering_grain)
         findings.problems += _unknown_files(workspace)
         present = {
             table.name: _load(workspace, table, findings) for table in declaration()
@@ -301,14 +302,6 @@ def _exact(precision: int, scale: int) -> str:
     return rf"-?0*[0-9]{{1,{precision - scale}}}(\.[0-9]{{1,{scale}}}0*)?"
 
 
-@cache
-def _is_hourly(zone: str) -> bool:
-    """Do the zone's days begin on the hour in UTC, in winter and in summer?"""
-    dates = (datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
-    offsets = [date.utcoffset() for date in dates]
-    return all(not (offset or timedelta()) % timedelta(hours=1) for offset in offsets)
-
-
 def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
     """What kinds of values are checked against: currencies and time zones."""
     con.execute("create table known_currencies (code varchar)")
@@ -318,9 +311,9 @@ def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
             f"read_csv({sql.text(str(CURRENCIES))}, header = true, all_varchar = true)"
         )
     names = sorted(available_timezones())
-    zones = pa.table({"code": names, "is_hourly": [_is_hourly(n) for n in names]})
+    zones = pa.table({"code": names, "grain": [grain_of_days(n) for n in names]})
     con.register("zones", zones)
-    con.execute("create table known_time_zones as select code, is_hourly from zones")
+    con.execute("create table known_time_zones as select code, grain from zones")
     con.unregister("zones")
 
 
@@ -329,7 +322,7 @@ def _check_columns(findings: Findings, table: CatalogTable, given: set[str]) -> 
     checks: list[tuple[str, str, str, str]] = []
     for column in table.columns:
         if column.name in given:
-            _check_column(checks, column)
+            _check_column(checks, column, findings.grain)
     if checks:
         counts = ", ".join(f"count(*) filter (where {check[1]})" for check in checks)
         source = sql.name(table.name)
@@ -346,7 +339,9 @@ def _check_columns(findings: Findings, table: CatalogTable, given: set[str]) -> 
             findings.references(table, column.name, reference, is_list=_is_list(column))
 
 
-def _check_column(checks: list[tuple[str, str, str, str]], column: Column) -> None:
+def _check_column(
+    checks: list[tuple[str, str, str, str]], column: Column, grain: Grain
+) -> None:
     """Append (column, SQL of what is wrong, problem, remedy)."""
     name = sql.name(column.name)
     typed = sql.name(column.name + "_")
@@ -362,7 +357,7 @@ def _check_column(checks: list[tuple[str, str, str, str]], column: Column) -> No
     if column.kind or column.data_type != "varchar" or "values" in column.meta:
         find(blanks, "'{0}' has blanks around it", "Remove them.")
     if column.data_type != "varchar":
-        _check_type(find, column, tidy, name, typed)
+        _check_type(find, column, tidy, name, typed, grain)
     if values := column.meta.get("values"):
         listed = ", ".join(sql.text(value) for value in values)
         find(
@@ -377,7 +372,9 @@ def _is_list(column: Column) -> bool:
     return column.kind in ("list", "property_list")
 
 
-def _check_type(find: Any, column: Column, tidy: str, name: str, typed: str) -> None:
+def _check_type(
+    find: Any, column: Column, tidy: str, name: str, typed: str, grain: Grain
+) -> None:
     wrong = f"{tidy} and {typed} is null"
     if match := _DECIMAL.fullmatch(column.data_type):
         precision, scale = int(match[1]), int(match[2])
@@ -409,17 +406,27 @@ def _check_type(find: Any, column: Column, tidy: str, name: str, typed: str) -> 
             "Correct the day, the month or the hour.",
         )
     if column.meta.get("hourly"):
-        find(
-            f"{typed} <> date_trunc('hour', {typed})",
-            "'{0}' is not on the full hour",
-            "Usage is metered by the hour: write the minutes and seconds as 00:00.",
-        )
+        _check_grain(find, typed, grain)
     if (minimum := column.meta.get("minimum")) is not None:
         find(f"{typed} < {minimum}", "'{0}' is too small", f"At least {minimum}.")
     if (maximum := column.meta.get("maximum")) is not None:
         find(f"{typed} > {maximum}", "'{0}' is too large", f"At most {maximum}.")
     if (above := column.meta.get("above")) is not None:
         find(f"{typed} <= {above}", "'{0}' is too small", f"More than {above}.")
+
+
+def _check_grain(find: Any, typed: str, grain: Grain) -> None:
+    """An instant off the grain, told with the coarsest grain that it would need."""
+    wrong = f"not ({is_on(grain, typed)})"
+    remedy = f"The metering grain is {grain}: correct the instant"
+    for finer in finer_than(grain):
+        find(
+            f"{wrong} and {is_on(finer, typed)}",
+            f"'{{0}}' is not {ON_IT[grain]}",
+            f"{remedy}, or set metering_grain: {finer} in {SETTINGS_FILE}.",
+        )
+        wrong += f" and not ({is_on(finer, typed)})"
+    find(wrong, f"'{{0}}' is not {ON_IT[grain]}", f"{remedy}.")
 
 
 _PROPERTY_RULE = (

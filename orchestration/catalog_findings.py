@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import duckdb
 
+from orchestration.grain import Grain
 from orchestration.landing import sql
 from orchestration.workspace import Problem
 
@@ -29,10 +30,14 @@ class Findings:
     """The problems found so far, at most LISTED rows of each kind."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, metric_models: Sequence[str] = ()
+        self,
+        con: duckdb.DuckDBPyConnection,
+        metric_models: Sequence[str] = (),
+        grain: Grain = "hour",
     ) -> None:
         self.con = con
         self.metric_models = metric_models
+        self.grain = grain
         self.problems: list[Problem] = []
 
     def rows(

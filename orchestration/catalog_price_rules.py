@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.catalog_findings import FOREVER, Findings
+from orchestration.grain import ON_IT, finer_than
 
 _ONE_PRICE = "'flat', 'package', 'percentage'"
 _TIERED = "'graduated', 'volume', 'tiered_package', 'stairstep', 'graduated_percentage'"
@@ -431,6 +432,10 @@ def _steps(findings: Findings, table: str, key: str) -> None:
 
 
 def _days(findings: Findings) -> None:
+    begins = ON_IT[findings.grain]
+    if findings.grain != "day":
+        begins += " in UTC"
+    finer = ", ".join(f"'{grain}'" for grain in finer_than(findings.grain)) or "null"
     for prices, card in (
         (_RATES, "k.card = r.rate_card_id"),
         (_OVERWRITES, "k.contract_id = r.contract_id"),
@@ -439,17 +444,21 @@ def _days(findings: Findings) -> None:
             prices.file,
             "free_units_reset",
             f"""
-            select r.line, min(c.customer_id), min(c.time_zone)
+            select
+                r.line, min(c.customer_id), min(c.time_zone),
+                coalesce('Set metering_grain: ' || min(z.grain) || ', or g', 'G')
+                    || 'ive the free units by period.'
             from {prices.table} as r
             join contract_cards as k on {card}
             join customers as c on k.customer_id = c.customer_id
             join known_time_zones as z on c.time_zone = z.code
-            where r.free_units_reset = 'day' and not z.is_hourly
+            where
+                r.free_units_reset = 'day'
+                and (z.grain is null or z.grain in ({finer}))
             group by r.line
             """,
-            "the day of customer '{0}' in {1} does not begin on the hour in UTC",
-            "Usage is metered by the hour: a daily allowance there would need quarter "
-            "hours. Give the free units by period.",
+            f"the day of customer '{{0}}' in {{1}} does not begin {begins}",
+            f"The metering grain is {findings.grain}. {{2}}",
         )
 
 

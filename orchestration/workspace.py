@@ -22,6 +22,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from orchestration.grain import Grain
+
 SETTINGS_FILE = "meterhouse.yml"
 ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 STARTER = "starter"
@@ -139,6 +141,7 @@ class Settings(_Settings):
 
     workspace: WorkspaceSettings = WorkspaceSettings()
     window_days: int = Field(default=34, ge=1, le=3650)
+    metering_grain: Grain = "hour"
     currency_default: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     events: EventsSettings = EventsSettings()
     stripe: StripeSettings = StripeSettings()

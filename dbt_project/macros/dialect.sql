@@ -231,15 +231,26 @@
     max_by({{ value }}, struct({{ columns | join(', ') }}))
 {%- endmacro %}
 
-{# One row for each hour from the first to the last, which is not before it. #}
-{% macro each_hour(first, last) -%}
-    {{ return(adapter.dispatch('each_hour', 'meterhouse')(first, last)) }}
+{# One row for each metering step from the first to the last, which is not before it. #}
+{% macro each_step(first, last) -%}
+    {{ return(adapter.dispatch('each_step', 'meterhouse')(first, last)) }}
 {%- endmacro %}
-{% macro default__each_hour(first, last) -%}
-    unnest(generate_series({{ first }}, {{ last }}, to_hours(1)))
+{% macro default__each_step(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, to_minutes({{ grain_minutes() }})))
 {%- endmacro %}
-{% macro spark__each_hour(first, last) -%}
-    explode(sequence({{ first }}, {{ last }}, make_dt_interval(0, 1, 0, 0)))
+{% macro spark__each_step(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, make_dt_interval(0, 0, {{ grain_minutes() }}, 0)))
+{%- endmacro %}
+
+{# Beginning of the quarter of an hour that holds an instant. #}
+{% macro quarter_hour(instant) -%}
+    {{ return(adapter.dispatch('quarter_hour', 'meterhouse')(instant)) }}
+{%- endmacro %}
+{% macro default__quarter_hour(instant) -%}
+    time_bucket(interval '15 minutes', {{ instant }})
+{%- endmacro %}
+{% macro spark__quarter_hour(instant) -%}
+    timestamp_seconds(unix_seconds({{ instant }}) - pmod(unix_seconds({{ instant }}), 900))
 {%- endmacro %}
 
 {# `order_by` holds no NULL: engines put them at different ends. #}
@@ -329,6 +340,16 @@
 {%- endmacro %}
 {% macro spark__add_hours(instant, hours) -%}
     ({{ instant }} + make_dt_interval(0, cast({{ hours }} as int), 0, 0))
+{%- endmacro %}
+
+{% macro add_minutes(instant, minutes) -%}
+    {{ return(adapter.dispatch('add_minutes', 'meterhouse')(instant, minutes)) }}
+{%- endmacro %}
+{% macro default__add_minutes(instant, minutes) -%}
+    ({{ instant }} + to_minutes(cast({{ minutes }} as integer)))
+{%- endmacro %}
+{% macro spark__add_minutes(instant, minutes) -%}
+    ({{ instant }} + make_dt_interval(0, 0, cast({{ minutes }} as int), 0))
 {%- endmacro %}
 
 {% macro add_days(day, days) -%}

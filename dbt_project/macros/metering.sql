@@ -193,7 +193,7 @@
         {{ to_quantity('count(distinct ' ~ metric.value ~ ')') }}
     {%- elif metric.aggregation == 'TIME_WEIGHTED_SUM' -%}
         {{ units_to_quantity(divide_rounded(
-            'sum(' ~ quantity_units(metric.value) ~ ' * ' ~ rest_of_hour('event_at', 'usage_hour') ~ ')',
+            'sum(' ~ quantity_units(metric.value) ~ ' * ' ~ rest_of_step('event_at', 'usage_hour') ~ ')',
             '3600000000'
         )) }}
     {%- else -%}

@@ -199,10 +199,13 @@
         ~ "(select cast(coalesce(max(landing_sequence), 0) as bigint) from ops.landing_files "
         ~ "where state = 'landed') as watermark, '"
         ~ var('code_version', '0.1.0') ~ "' as code_version, '"
-        ~ var('stripe_mode') ~ "' as stripe_mode) "
+        ~ var('stripe_mode') ~ "' as stripe_mode, '"
+        ~ var('metering_grain') ~ "' as metering_grain) "
         ~ 'select substr(' ~ sha256_text(content_text([
             ['as_of', 'instant'], ['catalog_hash', 'text'], ['watermark', 'integer'], ['code_version', 'text'],
-        ])) ~ ', 1, 24) as build_id, as_of, catalog_hash, watermark, code_version, stripe_mode from inputs'
+            ['metering_grain', 'text'],
+        ])) ~ ', 1, 24) as build_id, as_of, catalog_hash, watermark, code_version, stripe_mode, '
+        ~ 'metering_grain from inputs'
     ) %}
 {% endmacro %}
 

@@ -27,25 +27,65 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# First hour that has not begun at the run's instant: a level counts for the hours
+{# Minutes of the workspace's metering grain. `usage_hour` is the beginning of a step of
+   that many minutes; the usual step is the hour, and models call any step so. #}
+{% macro grain_minutes() -%}
+    {%- set minutes = {'15 minutes': 15, 'hour': 60, 'day': 1440} -%}
+    {%- if var('metering_grain') not in minutes -%}
+        {{ exceptions.raise_compiler_error(
+            "metering_grain is '" ~ var('metering_grain') ~ "': write hour, 15 minutes or day"
+        ) }}
+    {%- endif -%}
+    {{ return(minutes[var('metering_grain')]) }}
+{%- endmacro %}
+
+{# Beginning of the step that holds an instant. #}
+{% macro usage_step(instant) -%}
+    {%- if grain_minutes() == 15 -%}
+        {{ quarter_hour(instant) }}
+    {%- else -%}
+        cast(date_trunc('{{ var("metering_grain") }}', {{ instant }}) as timestamp)
+    {%- endif -%}
+{%- endmacro %}
+
+{# Instant a number of steps later. #}
+{% macro add_steps(instant, steps) -%}
+    {{ add_minutes(instant, steps * grain_minutes()) }}
+{%- endmacro %}
+
+{# What a level costs in unit-hours in each step that it lasts. #}
+{% macro level_in_steps(level, steps='1') -%}
+    {%- if grain_minutes() == 60 and steps == '1' -%}
+        {{ level }}
+    {%- else -%}
+        ({{ level }})
+        * cast({{ steps }} as decimal(7, 0))
+        {%- if grain_minutes() != 60 %} * cast({{ grain_minutes() / 60 }} as decimal(4, 2)){% endif %}
+    {%- endif -%}
+{%- endmacro %}
+
+{# First step that has not begun at the run's instant: a level counts for the steps
    before it, the last of them whole. #}
 {% macro usage_horizon() -%}
     {%- set instant = modules.datetime.datetime.fromisoformat(as_of_text()) -%}
-    {%- set hour = instant.replace(minute=0, second=0, microsecond=0) -%}
-    {%- if hour < instant -%}
-        {%- set hour = hour + modules.datetime.timedelta(hours=1) -%}
-    {%- endif -%}
-    cast('{{ hour.strftime('%Y-%m-%d %H:%M:%S') }}' as timestamp)
+    {%- set step = modules.datetime.timedelta(minutes=grain_minutes()) -%}
+    {%- set midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0) -%}
+    {%- set horizon = midnight + step * (-((midnight - instant) // step)) -%}
+    cast('{{ horizon.strftime('%Y-%m-%d %H:%M:%S') }}' as timestamp)
 {%- endmacro %}
 
-{# Microseconds from the event to the end of its hour. #}
-{% macro rest_of_hour(event_at, usage_hour) -%}
-    (3600000000 - ({{ epoch_micros(event_at) }} - {{ epoch_micros(usage_hour) }}))
+{# Microseconds from the event to the end of its step. #}
+{% macro rest_of_step(event_at, usage_hour) -%}
+    (
+        {{ grain_minutes() * 60000000 }}
+        - ({{ epoch_micros(event_at) }} - {{ epoch_micros(usage_hour) }})
+    )
 {%- endmacro %}
 
-{# Whole hours between two instants on the hour. #}
-{% macro hours_between(earlier, later) -%}
+{# Steps between two instants on the grain. #}
+{% macro steps_between(earlier, later) -%}
     {{ integer_divide(
-        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')', '3600000000'
+        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')',
+        grain_minutes() * 60000000
     ) }}
 {%- endmacro %}

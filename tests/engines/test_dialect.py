@@ -57,7 +57,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-REST = "rest_of_hour('instant', \"date_trunc('hour', instant)\")"
+REST = "rest_of_step('instant', usage_step('instant'))"
 # name: the macro as a model calls it. The relation is called `tiers`, because the macro
 # of price steps names it so.
 EXPRESSIONS = {
@@ -93,7 +93,10 @@ EXPRESSIONS = {
         f"quantity_units('amount') ~ ' * ' ~ {REST}, '3600000000'))"
     ),
     "rest": REST,
-    "apart": "hours_between(add_hours('instant', '7'), 'instant')",
+    "apart": "steps_between(add_hours('instant', '7'), 'instant')",
+    "minutes_on": "add_minutes('instant', 'steps * 15')",
+    "hour": "usage_step('instant')",
+    "quarter": "quarter_hour('instant')",
     "minor": "to_minor('amount', 'factor')",
     "floored": "floor_minor('amount', 'factor')",
     "major": "from_minor('amount_minor', 'unit')",
@@ -316,7 +319,9 @@ def test_last_values_and_hours(folder: Path, tmp_path: Path) -> None:
     )
     path = write(tmp_path, [nasty_row(number) for number in range(8)])
     hours = assert_equal_on_both(
-        folder, path, {"hour": "each_hour('instant', add_hours('instant', 'id'))"}
+        folder,
+        path,
+        {"hour": "each_step('instant', add_minutes('instant', 'id * 60'))"},
     )
     assert len(hours) == sum(range(1, 9))
 

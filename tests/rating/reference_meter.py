@@ -25,10 +25,6 @@ class Reading:
     def number(self) -> Decimal:
         return Decimal(self.value)
 
-    @property
-    def hour(self) -> datetime:
-        return self.at.replace(minute=0, second=0, microsecond=0)
-
 
 def rounded(value: Decimal) -> Decimal:
     """At 12 places, half away from zero."""
@@ -58,19 +54,16 @@ def value_of(aggregation: str, readings: Sequence[Reading]) -> Decimal:
     raise AssertionError(aggregation)
 
 
-def level_hour(
-    readings: Sequence[Reading], hour: datetime, start: datetime, carries: bool
+def unit_hours(
+    readings: Sequence[Reading], first: datetime, step: timedelta
 ) -> Decimal:
-    """Unit-hours of one hour: the level it began with, and each change for the rest."""
-    before = sum(
-        (r.number for r in readings if r.hour < hour and (carries or r.hour >= start)),
-        ZERO,
-    )
+    """Of one step: the level it began with, and each change for the rest."""
+    end = first + step
+    before = sum((r.number for r in readings if r.at < first), ZERO)
     within = sum(
-        (r.number * micros(hour + HOUR - r.at) for r in readings if r.hour == hour),
-        ZERO,
+        (r.number * micros(end - r.at) for r in readings if first <= r.at < end), ZERO
     )
-    return before + rounded(within / micros(HOUR))
+    return before * micros(step) / micros(HOUR) + rounded(within / micros(HOUR))
 
 
 def micros(span: timedelta) -> Decimal:
@@ -83,22 +76,25 @@ def increments(
     readings: Sequence[Reading],
     start: datetime,
     ends: datetime,
+    step: timedelta = HOUR,
 ) -> dict[datetime, Decimal]:
-    """Hour -> by how much it changes the period's value, zeros left out.
+    """First instant of a step -> by how much it changes the period's value, zeros left
+    out.
 
-    `ends` is the first hour that is not counted any more.
+    `ends` is the first instant that is not counted any more.
     """
+    if not carries:
+        readings = [r for r in readings if r.at >= start]
     with localcontext(prec=80):
-        hours = [start + HOUR * n for n in range((ends - start) // HOUR)]
         found = {}
-        last = ZERO
-        for hour in hours:
+        last = total = ZERO
+        for first in (start + step * n for n in range((ends - start) // step)):
             if aggregation == "TIME_WEIGHTED_SUM":
-                found[hour] = level_hour(readings, hour, start, carries)
-                continue
-            so_far = [
-                r for r in readings if r.hour <= hour and (carries or r.hour >= start)
-            ]
-            value = value_of(aggregation, so_far)
-            found[hour], last = value - last, value
-        return {hour: change for hour, change in found.items() if change}
+                total += unit_hours(readings, first, step)
+                value = rounded(total)
+            else:
+                value = value_of(
+                    aggregation, [r for r in readings if r.at < first + step]
+                )
+            found[first], last = value - last, value
+        return {first: change for first, change in found.items() if change}

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -38,9 +39,14 @@ METRICS = {
 CUSTOMERS = 40
 FIRST = datetime(2026, 9, 28)
 START = datetime(2026, 10, 1)
-# The hour of the run's instant has begun: it counts.
-AS_OF = datetime(2026, 10, 6, 7, 30)
-ENDS = datetime(2026, 10, 6, 8)
+AS_OF = datetime(2026, 10, 6, 7, 25)
+# Grain -> its step, and the first instant not counted: the step of the run's instant
+# has begun, so it counts.
+GRAINS = {
+    "15 minutes": (timedelta(minutes=15), datetime(2026, 10, 6, 7, 30)),
+    "hour": (timedelta(hours=1), datetime(2026, 10, 6, 8)),
+    "day": (timedelta(days=1), datetime(2026, 10, 7)),
+}
 VALUES = ("0", "1", "-1", "5", "-4.5", "0.000000000001", "-0.000000000001", "7.25")
 KINDS = ("a", "b")
 
@@ -83,7 +89,7 @@ def random_events(dice: random.Random) -> list[Event]:
     return events
 
 
-def write_company(folder: Path) -> None:
+def write_company(folder: Path, grain: str) -> None:
     """Every metric once for each customer, and once by kind, which nobody is billed."""
     tables: dict[str, list[dict[str, Any]]] = {
         "customers": [
@@ -135,7 +141,7 @@ def write_company(folder: Path) -> None:
     }
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
-    (folder / "meterhouse.yml").write_text("")
+    (folder / "meterhouse.yml").write_text(f"metering_grain: {grain}\n")
     for name, table in tables.items():
         with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(table[0]))
@@ -167,7 +173,7 @@ def metered(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def expected(
-    events: list[Event],
+    events: list[Event], step: timedelta, ends: datetime
 ) -> dict[tuple[str, str, str], dict[datetime, Decimal]]:
     """(customer, metric, kind; '' = all kinds) -> its increments."""
     readings: dict[Series, list[Reading]] = defaultdict(list)
@@ -179,7 +185,7 @@ def expected(
         for kind in ("", event["properties"]["kind"]):
             readings[event["customer_id"], kind].append(reading)
     found = {
-        (customer, metric, kind): increments(*aggregation, of_series, START, ENDS)
+        (customer, metric, kind): increments(*aggregation, of_series, START, ends, step)
         for (customer, kind), of_series in readings.items()
         for metric, aggregation in METRICS.items()
     }
@@ -203,8 +209,9 @@ def found_in(
     return found
 
 
+@pytest.mark.parametrize("grain", GRAINS)
 @settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     phases=[Phase.generate],
     derandomize=True,
@@ -213,16 +220,16 @@ def found_in(
 )
 @given(seed=st.integers(0, 2**32))
 def test_increments_are_as_the_reference_meter_has_them_in_any_order_of_landing(
-    tmp_path_factory: Any, seed: int
+    tmp_path_factory: Any, grain: str, seed: int
 ) -> None:
     dice = random.Random(seed)
     events = random_events(dice)
     at_once = tmp_path_factory.mktemp("at-once") / "company"
-    write_company(at_once)
+    write_company(at_once, grain)
     run = meter(at_once, "all", events)
     run.dbt.test(LAWS).raise_for_failures()
 
-    wanted, got = expected(events), found_in(at_once)
+    wanted, got = expected(events, *GRAINS[grain]), found_in(at_once)
     wrong = {
         series: (wanted.get(series), got.get(series))
         for series in {*wanted, *got}
@@ -232,7 +239,7 @@ def test_increments_are_as_the_reference_meter_has_them_in_any_order_of_landing(
     assert {metric for _, metric, _ in got} == set(METRICS)
 
     in_parts = tmp_path_factory.mktemp("in-parts") / "company"
-    write_company(in_parts)
+    write_company(in_parts, grain)
     dice.shuffle(events)
     cuts = sorted(dice.sample(range(1, len(events)), 2))
     for number, (first, end) in enumerate(

@@ -63,6 +63,7 @@ SETTINGS = [
     ("events: {table: {duckdb: x}}", "events.table.table", "Add 'table: ...'."),
     ("window_days: many", "window_days", "valid integer"),
     ("window_days: 0", "window_days", "greater than or equal to 1"),
+    ("metering_grain: week", "metering_grain", "'15 minutes'"),
     ("rate_models: [a, a]", "", ""),
     (
         "sandbox: {customers: {acme: {payment_method: cash}}}",

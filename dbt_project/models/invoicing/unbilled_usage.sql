@@ -68,7 +68,7 @@ unmetered as (
         cast(null as string) as product_id,
         '{}' as pricing_group_values,
         '{}' as presentation_group_values,
-        cast(date_trunc('hour', event_at) as timestamp) as usage_hour,
+        {{ usage_step('event_at') }} as usage_hour,
         {{ to_quantity(0) }} as quantity,
         cast(count(*) as bigint) as event_count,
         reason

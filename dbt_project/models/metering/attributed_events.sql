@@ -25,7 +25,7 @@ final as (
     select
         events.*,
         customer_refs.customer_id,
-        date_trunc('hour', events.event_at) as usage_hour
+        {{ usage_step('events.event_at') }} as usage_hour
     from events
     left join customer_refs
         on events.customer_ref = customer_refs.customer_ref

@@ -39,7 +39,7 @@ metered_{{ metric_number }}_{{ loop.index }} as (
         {{ column_values_json(keys.pricing) }} as pricing_group_values,
         {{ column_values_json(keys.presentation) }} as presentation_group_values,
         cast({{ usage_at }} as date) as event_date,
-        date_trunc('hour', {{ usage_at }}) as usage_hour,
+        {{ usage_step(usage_at) }} as usage_hour,
         {{ to_quantity('sum(quantity)') }} as quantity,
         {{ to_quantity('null') }} as level_change,
         cast(count(*) as bigint) as event_count,

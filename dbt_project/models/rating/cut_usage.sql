@@ -51,9 +51,9 @@ stepped as (
         end as step_start,
         case
             when hourly_days.usage_date is null and scoped_products.product_id is null
-                then 24
-            else 1
-        end as step_hours
+                then 1440
+            else {{ grain_minutes() }}
+        end as step_minutes
     from period_usage
     left join hourly_days
         on
@@ -83,7 +83,7 @@ final as (
         rate_id,
         override_id,
         step_start,
-        {{ add_hours('step_start', 'step_hours') }} as step_end,
+        {{ add_minutes('step_start', 'step_minutes') }} as step_end,
         price_starting_at,
         price_ending_before,
         {{ to_quantity('sum(quantity)') }} as quantity,

@@ -3,7 +3,8 @@
 {#
   Unit-hours of TIME_WEIGHTED_SUM metrics: each hour has the level that it began with, for
   the whole hour, and what the changes within it add. Hours without events have rows while
-  the level is not zero, until the period ends or the hour of the run's instant.
+  the level is not zero, until the period ends or the hour of the run's instant. Rounded
+  is the running sum: a quarter of an hour has a quarter of the level's last digit.
 #}
 with
 
@@ -58,14 +59,32 @@ quiet_hours as (
         key_set,
         pricing_group_values,
         presentation_group_values,
-        level_after as quantity,
-        {{ each_hour(add_hours('usage_hour', 1), add_hours('next_usage_hour', -1)) }}
+        {{ level_in_steps('level_after') }} as unit_hours,
+        {{ each_step(add_steps('usage_hour', 1), add_steps('next_usage_hour', -1)) }}
             as usage_hour,
         usage_source
     from levels
     where
         level_after <> 0
-        and {{ add_hours('usage_hour', 1) }} < next_usage_hour
+        and {{ add_steps('usage_hour', 1) }} < next_usage_hour
+
+),
+
+all_hours as (
+
+    select
+        period_id,
+        metric_id,
+        key_set,
+        pricing_group_values,
+        presentation_group_values,
+        {{ level_in_steps('level_after - level_change + carried_level') }}
+        + quantity as unit_hours,
+        usage_hour,
+        usage_source
+    from levels
+    union all
+    select * from quiet_hours
 
 ),
 
@@ -77,13 +96,13 @@ final as (
         key_set,
         pricing_group_values,
         presentation_group_values,
-        {{ to_quantity('level_after - level_change + carried_level + quantity') }}
-            as quantity,
+        {{ to_quantity(
+            to_quantity('sum(unit_hours) over (' ~ series_so_far() ~ ')') ~ ' - '
+            ~ to_quantity('sum(unit_hours) over (' ~ series_so_far() ~ ') - unit_hours')
+        ) }} as quantity,
         usage_hour,
         usage_source
-    from levels
-    union all
-    select * from quiet_hours
+    from all_hours
 
 )
 

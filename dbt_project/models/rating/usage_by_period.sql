@@ -23,7 +23,7 @@ whole_periods as (
         pricing_group_values,
         presentation_group_values,
         quantity,
-        {{ add_hours('period_end', -1) }} as usage_hour,
+        {{ add_steps('period_end', -1) }} as usage_hour,
         usage_source
     from period_states
     where granularity = 'service_period'

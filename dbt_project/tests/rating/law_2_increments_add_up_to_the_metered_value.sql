@@ -65,9 +65,9 @@ sums as (
         {{ latest_value('quantity', ['usage_hour']) }} as latest,
         sum(
             case when usage_hour < period_start then 0 else quantity end
-            + level_change * cast({{ hours_between(
-                'greatest(' ~ add_hours('usage_hour', 1) ~ ', period_start)', 'period_end'
-            ) }} as decimal(7, 0))
+            + {{ level_in_steps('level_change', steps_between(
+                'greatest(' ~ add_steps('usage_hour', 1) ~ ', period_start)', 'period_end'
+            )) }}
         ) as unit_hours
     from metered
     where aggregation <> 'UNIQUE'
