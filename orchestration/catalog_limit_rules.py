@@ -185,6 +185,12 @@ def _shares(findings: Findings) -> None:
         "Leave the cells blank; minimums.csv and maximums.csv are for usage.",
     )
     find(
+        "use_list_prices",
+        "p.product_type = 'USAGE' and r.use_list_prices_",
+        "the rate '{0}' of '{1}' is itself a list price",
+        "Leave the cell blank; it is for composites.",
+    )
+    find(
         "maximum_amount",
         "r.minimum_amount_ > r.maximum_amount_",
         "the rate '{0}' charges at least more than at most",

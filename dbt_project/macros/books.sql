@@ -81,6 +81,9 @@
                 ['starting_at', 'timestamp'], ['ending_before', 'timestamp'],
             ],
         }],
+        [4, 'composites at list prices', {
+            'frozen_rates': [['use_list_prices', 'boolean']],
+        }],
     ]) }}
 {% endmacro %}
 

@@ -158,6 +158,19 @@ within_{{ rank }} as (
     - {{ reduction_of(to_amount('charged_after - amount_within')) }}
 {%- endmacro %}
 
+{# Is a period rated without what came late after its close? #}
+{% macro is_at_watermark(alias='') -%}
+    {{ alias }}rating_basis in ('rerated_at_watermark', 'rerated_at_watermark_at_list')
+{%- endmacro %}
+
+{# Is a period rated at the card's prices, without overrides, discounts and maximums? No
+   money by itself: composites at list prices are a share of it. #}
+{% macro is_at_list(alias='') -%}
+    {{ alias }}rating_basis in (
+        'open_at_list', 'rerated_at_watermark_at_list', 'rerated_now_at_list'
+    )
+{%- endmacro %}
+
 {# Does an instant lie within the day of an hour, and not at its beginning? #}
 {% macro is_within_day(instant, hour) -%}
     (

@@ -253,13 +253,16 @@
 {%- endmacro %}
 
 {# The price of a rate window and an override window: an overwrite's own, or the card's. #}
-{% macro chosen_rate(rate_windows, override_windows) -%}
+{% macro chosen_rate(rate_windows, override_windows, periods) -%}
     case
-        when {{ override_windows }}.override_type = 'overwrite'
+        when
+            {{ override_windows }}.override_type = 'overwrite'
+            and not {{ is_at_list(periods ~ '.') }}
             then {{ override_windows }}.override_id
         else {{ rate_windows }}.rate_id
     end as rate_id,
-    {{ override_windows }}.override_id,
+    case when not {{ is_at_list(periods ~ '.') }} then {{ override_windows }}.override_id end
+        as override_id,
     coalesce({{ override_windows }}.is_entitled, {{ rate_windows }}.is_entitled)
         as is_entitled
 {%- endmacro %}

@@ -137,15 +137,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
         del blocks["invoice"]
         for name, block in blocks.items():
             for row in block:
-                key = f"{name[:-1]}_id"
-                tables.setdefault(name, []).append(
-                    {
-                        "contract_id": customer,
-                        "starting_at": START,
-                        **row,
-                        key: f"{customer}-{row[key]}",
-                    }
-                )
+                key = "override_id" if "override" in name else f"{name[:-1]}_id"
+                own = {**row, key: f"{customer}-{row[key]}"}
+                if name != "override_specifiers":
+                    own |= {"contract_id": customer}
+                    own.setdefault("starting_at", START)
+                tables.setdefault(name, []).append(own)
     for name, table in tables.items():
         columns = list(dict.fromkeys(column for row in table for column in row))
         with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
@@ -213,16 +210,24 @@ def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
     Of "The first charges" 20 tokens, 5.00, come before all the rest: with 15.00 of
     tokens the 20.00 are used up. Calls lose half of 8.00 and of 2.00: 4 + 7 = 11.00
     instead of 8.50.
+
+    40 tokens of "A composite at list prices" are 10.00 at list, 4.00 to pay: 1.50 and
+    0.60 of support.
     """
     assert billed
     late = copy_of(company, company.parent / "late")
-    for name in ("discounts", "maximums", "minimums"):
+    for name in (
+        *("discounts", "maximums", "minimums"),
+        *("overrides", "override_specifiers"),
+    ):
         (late / "catalog" / f"{name}.csv").unlink()
     customers = {heading: f"c{number}" for number, heading in enumerate(sections())}
     one, first = customers["One invoice"], customers["The first charges"]
+    listed = customers["A composite at list prices"]
     (late / "events" / "late.ndjson").write_text(
         event(one, "tokens", "2026-10-20T10:30Z", "40")
         + event(first, "tokens", "2026-10-05T09:00Z", "20")
+        + event(listed, "tokens", "2026-10-20T10:30Z", "40")
     )
 
     run_until_close(late, "2026-11-03T01:00")
@@ -237,4 +242,7 @@ def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
         (one, None): -900,
         (first, "tokens"): 0,
         (first, "calls"): 250,
+        (listed, "tokens"): 400,
+        (listed, "list_support"): 150,
+        (listed, "paid_support"): 60,
     }

@@ -31,9 +31,9 @@ CATALOG = {
     "rate_cards": ["rate_card_id,name,currency", "usd,Dollars,USD"],
     "rates": [
         "rate_id,rate_card_id,product_id,price_model,unit_price,minimum_amount,"
-        "maximum_amount,free_units,starting_at",
-        f"calls,usd,calls,flat,1,,,,{START}",
-        f"share,usd,share,percentage,1,5,5,,{START}",
+        "maximum_amount,free_units,use_list_prices,starting_at",
+        f"calls,usd,calls,flat,1,,,,,{START}",
+        f"share,usd,share,percentage,1,5,5,,true,{START}",
     ],
     "contracts": [
         "contract_id,customer_id,rate_card_id,starting_at",
@@ -198,34 +198,39 @@ MISTAKES += [
     ("rates", row.split(",")[0] + ",", row + f",{START}", place, problem)
     for row, place, problem in (
         (
-            "share,usd,share,flat,1,,,",
+            "share,usd,share,flat,1,,,,",
             (3, "price_model"),
             "the rate 'share' of the composite 'share' is no percentage",
         ),
         (
-            "share,usd,share,percentage,1.01,,,",
+            "share,usd,share,percentage,1.01,,,,",
             (3, "unit_price"),
             "the percentage 1.01 of rate 'share' is more than the whole value",
         ),
         (
-            "share,usd,share,percentage,,,,",
+            "share,usd,share,percentage,,,,,",
             (3, "unit_price"),
             "the percentage rate 'share' has no price",
         ),
         (
-            "calls,usd,calls,flat,1,,5,",
+            "calls,usd,calls,flat,1,,5,,",
             (2, "minimum_amount"),
             "the rate 'calls' is no percentage and can't have",
         ),
         (
-            "share,usd,share,percentage,1,5.01,5,",
+            "share,usd,share,percentage,1,5.01,5,,",
             (3, "maximum_amount"),
             "the rate 'share' charges at least more than at most",
         ),
         (
-            "share,usd,share,percentage,1,5,5,10",
+            "share,usd,share,percentage,1,5,5,10,",
             (3, "free_units"),
             "the rate 'share' is a percentage and has no units",
+        ),
+        (
+            "calls,usd,calls,flat,1,,,,true",
+            (2, "use_list_prices"),
+            "the rate 'calls' of 'calls' is itself a list price",
         ),
     )
 ]

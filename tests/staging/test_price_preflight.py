@@ -169,7 +169,7 @@ EDITS = [
         "acme,Acme,Asia/Kolkata",
         5,
         "free_units_reset",
-        "the day of customer 'acme' in Asia/Kolkata does not begin on the hour",
+        "the day of customer 'acme' in Asia/Kolkata does not begin on the full hour",
         at="rates",
     ),
     Edit(

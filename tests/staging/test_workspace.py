@@ -133,7 +133,7 @@ def test_the_document_names_every_setting() -> None:
 
     settings = leaves(Settings, "")
     assert settings == keys & settings
-    assert len(settings) == 13
+    assert len(settings) == 14
 
 
 def test_every_reject_reason_is_documented() -> None:

@@ -13,13 +13,13 @@ rated_lines as (
         {{ prefixed(rerated_columns()) }},
         quantity
     from {{ ref('rated_usage') }}
-    where rating_basis <> 'open'
+    where rating_basis in ('rerated_at_watermark', 'rerated_now')
     union all
     select
         {{ prefixed(rerated_columns()) }},
         {{ to_quantity(1) }} as quantity
     from {{ ref('period_end_charges') }}
-    where rating_basis <> 'open'
+    where rating_basis in ('rerated_at_watermark', 'rerated_now')
 
 ),
 

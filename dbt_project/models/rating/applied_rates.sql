@@ -4,6 +4,7 @@ with
 rated_usage as (
 
     select * from {{ ref('rated_usage') }}
+    where not {{ is_at_list() }}
 
 ),
 

@@ -8,6 +8,7 @@ with
 periods as (
 
     select * from {{ ref('billing_periods') }}
+    where not {{ is_at_list() }}
 
 ),
 
@@ -31,16 +32,15 @@ rates as (
 
 ),
 
-line_amounts as (
+tiers as (
 
-    select
-        period_id,
-        product_id,
-        line_id,
-        {{ to_amount('sum(amount)') }} as amount
-    from {{ ref('rated_usage') }}
-    where period_id in (select windows.period_id from windows)
-    group by 1, 2, 3
+    select * from {{ ref('price_book_tiers') }}
+
+),
+
+line_charges as (
+
+    select * from {{ ref('composable_charges') }}
 
 ),
 
@@ -53,7 +53,7 @@ composites as (
         tiers.unit_price as composite_share,
         rates.minimum_amount,
         rates.maximum_amount,
-        {{ to_amount('sum(line_amounts.amount)') }} as composed_amount
+        {{ to_amount('sum(line_charges.amount)') }} as composed_amount
     from windows
     inner join periods
         on
@@ -68,7 +68,7 @@ composites as (
         on
             windows.price_book = rates.price_book
             and windows.rate_id = rates.rate_id
-    inner join {{ ref('price_book_tiers') }} as tiers
+    inner join tiers
         on
             windows.price_book = tiers.price_book
             and windows.rate_id = tiers.rate_id
@@ -77,11 +77,14 @@ composites as (
             windows.price_book = part.price_book
             and {{ is_last_version('periods.period_end', 'part') }}
             and {{ is_part_of('part', 'composite') }}
-    inner join line_amounts
+    inner join line_charges
         on
-            windows.period_id = line_amounts.period_id
-            and part.product_id = line_amounts.product_id
-            and (not composite.exclude_free_usage or line_amounts.amount <> 0)
+            periods.invoice_id = line_charges.invoice_id
+            and periods.rating_basis
+            || case when rates.use_list_prices then '_at_list' else '' end
+            = line_charges.rating_basis
+            and part.product_id = line_charges.product_id
+            and (not composite.exclude_free_usage or line_charges.amount <> 0)
     group by 1, 2, 3, 4, 5, 6
 
 ),

@@ -46,7 +46,7 @@ windows as (
         contract_products.product_id,
         products.starting_at as product_starting_at,
         products.product_type = 'COMPOSITE' as is_composite,
-        {{ chosen_rate('rate_windows', 'override_windows') }},
+        {{ chosen_rate('rate_windows', 'override_windows', 'periods') }},
         greatest(
             periods.period_start,
             products.starting_at,

@@ -9,6 +9,7 @@ with
 periods as (
 
     select * from {{ ref('billing_periods') }}
+    where not {{ is_at_list() }}
 
 ),
 

@@ -38,7 +38,7 @@ final as (
         product_usage.key_set,
         product_usage.pricing_group_values,
         product_usage.presentation_group_values,
-        {{ chosen_rate('rate_windows', 'override_windows') }},
+        {{ chosen_rate('rate_windows', 'override_windows', 'product_usage') }},
         product_usage.quantity,
         product_usage.usage_hour,
         product_usage.usage_source,

@@ -76,7 +76,7 @@ final as (
             )
     left join late_hours
         on
-            periods.rating_basis = 'rerated_at_watermark'
+            {{ is_at_watermark('periods.') }}
             and periods.invoice_id = late_hours.invoice_id
             and metered.usage_hour = late_hours.usage_hour
     where

@@ -36,6 +36,7 @@ all_rates as (
         {{ rate_term_names() }},
         minimum_amount,
         maximum_amount,
+        use_list_prices,
         is_entitled,
         starting_at,
         ending_before
@@ -50,6 +51,7 @@ all_rates as (
         {{ rate_term_names() }},
         cast(null as {{ amount_type() }}) as minimum_amount,
         cast(null as {{ amount_type() }}) as maximum_amount,
+        false as use_list_prices,
         is_entitled,
         starting_at,
         ending_before
@@ -64,6 +66,7 @@ all_rates as (
         {{ rate_term_names() }},
         minimum_amount,
         maximum_amount,
+        coalesce(use_list_prices, false) as use_list_prices,
         is_entitled,
         starting_at,
         ending_before

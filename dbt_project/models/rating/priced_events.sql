@@ -79,7 +79,7 @@ final as (
             and priced_hours.amount_property = metered_events.amount_property
     left join late_events
         on
-            priced_hours.rating_basis = 'rerated_at_watermark'
+            {{ is_at_watermark('priced_hours.') }}
             and priced_hours.invoice_id = late_events.invoice_id
             and metered_events.landing_sequence = late_events.landing_sequence
             and metered_events.landing_row = late_events.landing_row

@@ -12,6 +12,8 @@ select
         as minimum_amount,
     {{ to_amount(optional_column(relation, 'maximum_amount', amount_type())) }}
         as maximum_amount,
+    coalesce({{ optional_column(relation, 'use_list_prices', 'boolean') }}, false)
+        as use_list_prices,
     coalesce(entitled, true) as is_entitled,
     starting_at,
     ending_before

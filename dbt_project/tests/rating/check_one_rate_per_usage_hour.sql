@@ -22,7 +22,7 @@ doubled as (
         count(*) as rates,
         min(rate_id) as first_rate_id
     from {{ ref('period_usage') }}
-    where rating_basis <> 'rerated_at_watermark'
+    where rating_basis in ('open', 'rerated_now')
     group by 1, 2, 3, 4, 5
     having count(*) > 1
 

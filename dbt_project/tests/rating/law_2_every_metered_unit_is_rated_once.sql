@@ -40,7 +40,7 @@ usage_hours as (
             and usage_by_period.metric_id = products.metric_id
             and usage_by_period.key_set = products.key_set
             and {{ is_in_window('usage_by_period.usage_hour', 'products') }}
-    where periods.rating_basis <> 'rerated_at_watermark'
+    where periods.rating_basis in ('open', 'rerated_now')
     group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
@@ -115,7 +115,7 @@ rated as (
         presentation_group_values,
         sum(metered_quantity) as quantity
     from {{ ref('rated_usage') }}
-    where rating_basis <> 'rerated_at_watermark'
+    where rating_basis in ('open', 'rerated_now')
     group by 1, 2, 3, 4
 
 ),

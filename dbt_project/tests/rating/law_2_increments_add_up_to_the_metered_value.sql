@@ -16,7 +16,7 @@ with
 periods as (
 
     select * from {{ ref('billing_periods') }}
-    where rating_basis <> 'rerated_at_watermark'
+    where not {{ is_at_watermark() }}
 
 ),
 
