@@ -18,6 +18,7 @@ from orchestration import finance, spark
 from orchestration.catalog import catalog_hash, check_catalog
 from orchestration.dbt_runner import Dbt, DbtError, DbtResult, NodeResult
 from orchestration.landing import LandingSummary, land
+from orchestration.landing.validate import FUTURE_TOLERANCE
 from orchestration.operations import Operations, export_to_parquet
 from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace, WorkspaceError
@@ -122,8 +123,12 @@ class BillingRun:
             "metric_models": list(self.workspace.settings.metric_models),
             "stripe_mode": self.stripe_mode,
         }
-        if days and not self.full_refresh:
-            variables["usage_from"], variables["usage_to"] = map(str, days)
+        if not self.full_refresh:
+            if days:
+                variables["usage_from"], variables["usage_to"] = map(str, days)
+            if (known := landings_with_known_duplicates(self)) is not None:
+                variables["landed_after"] = known[0]
+                variables["duplicates_from"] = str(known[1])
         if self.dbt_target == "spark":
             variables["catalog_hash"] = catalog_hash(self.workspace)
             variables |= spark.variables(self.workspace)
@@ -205,7 +210,32 @@ def usage_days_to_meter(run: BillingRun) -> tuple[date, date] | None:
     finally:
         operations.close()
     first = min([metered_until.date(), *new_days])
-    return first, run.as_of.date() + timedelta(days=1)
+    # What is dated ahead is not metered yet, but accounted for.
+    return first, (run.as_of + FUTURE_TOLERANCE).date() + timedelta(days=1)
+
+
+def landings_with_known_duplicates(run: BillingRun) -> tuple[int, date] | None:
+    """The last landing whose duplicates are known, and the first day of what newer ones
+    hold or may repeat; None = nothing is known, or by another window."""
+    if run.dbt_target != "duckdb":
+        return None
+    built = run.warehouse.rows_or_none("select * from ops.duplicates_build")
+    window = run.workspace.settings.window_days
+    if not built or built[0]["window_days"] != window:
+        return None
+    watermark = int(built[0]["watermark"])
+    operations = Operations.open(run.workspace)
+    try:
+        landings = [row for row in operations.landings() if row["min_event_date"]]
+    finally:
+        operations.close()
+    new = [row for row in landings if row["landing_sequence"] > watermark]
+    if not new:
+        return watermark, run.as_of.date()
+    reaches_back_to = min(row["landed_at"] for row in new) - timedelta(days=window)
+    return watermark, min(
+        row["min_event_date"] for row in landings if row["landed_at"] >= reaches_back_to
+    )
 
 
 def build_until_close(run: BillingRun, select: tuple[str, ...] = ()) -> DbtResult:

@@ -296,6 +296,20 @@
     {% endif %}
 {%- endmacro %}
 
+{# The same for tables whose rows are not of days alone. #}
+{% macro delete_new_duplicates() -%}
+    {% if execute and is_incremental() %}
+        delete from {{ this }} where {{ is_new_landing('landing_sequence') }}
+    {% endif %}
+{%- endmacro %}
+
+{% macro delete_rejections() -%}
+    {% if execute and is_incremental() %}
+        delete from {{ this }}
+        where rejected_at_stage = 'landing' or {{ in_usage_window('rejection_date') }}
+    {% endif %}
+{%- endmacro %}
+
 {# What the next run must know to meter only what changed since. #}
 {% macro remember_metered_build() -%}
     {{ return(adapter.dispatch('remember_metered_build', 'meterhouse')()) }}
@@ -305,6 +319,16 @@
 {%- endmacro %}
 {# Spark meters all days each time (see metering_materialization). #}
 {% macro spark__remember_metered_build() -%}
+{%- endmacro %}
+
+{% macro remember_duplicates_build() -%}
+    {{ return(adapter.dispatch('remember_duplicates_build', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__remember_duplicates_build() -%}
+    create or replace table ops.duplicates_build as
+    select watermark, {{ var('dedup_window_days') | int }} as window_days from ops.build
+{%- endmacro %}
+{% macro spark__remember_duplicates_build() -%}
 {%- endmacro %}
 
 {# The hours of one period, metric and group in time, as a window. #}

@@ -100,10 +100,41 @@
     )
 {%- endmacro %}
 
-{# Has any period been closed? Spares the scan for late usage until then. #}
-{% macro has_closes() -%}
-    {% set found = fetch_rows('select close_id from ' ~ ref('stg_books__closes') ~ ' limit 1') %}
-    {{ return(found | length > 0) }}
+{# Days that can hold events of a closed period that its close did not know. The landing
+   manifest tells them without reading an event; where a closed customer has a sender that
+   its close did not have, they are all days. #}
+{% macro late_days(day) -%}
+    {%- set closed = "(select invoices.customer_id, invoices.period_end, closes.watermark, "
+        ~ "closes.catalog_hash from " ~ ref('stg_books__invoices') ~ " as invoices "
+        ~ "inner join " ~ ref('stg_books__closes') ~ " as closes "
+        ~ "on invoices.close_id = closes.close_id)" -%}
+    {%- set senders = fetch_rows(
+        "select refs.customer_ref from " ~ closed ~ " as closed inner join "
+        ~ ref('stg_catalog__customer_refs') ~ " as refs "
+        ~ "on closed.customer_id = refs.customer_id left join "
+        ~ ref('stg_books__frozen_customer_refs') ~ " as frozen "
+        ~ "on closed.catalog_hash = frozen.catalog_hash "
+        ~ "and refs.customer_ref = frozen.customer_ref "
+        ~ "and refs.customer_id = frozen.customer_id "
+        ~ "where frozen.customer_ref is null limit 1"
+    ) -%}
+    {%- set days = fetch_rows(
+        "select cast(min(files.min_event_date) as string) as first_day, "
+        ~ "cast(max(cast(closed.period_end as date)) as string) as last_day from "
+        ~ "(select watermark, max(period_end) as period_end from " ~ closed
+        ~ " as periods group by 1) as closed inner join "
+        ~ ref('stg_ops__landing_files') ~ " as files "
+        ~ "on files.landing_sequence > closed.watermark "
+        ~ "and files.min_event_date < closed.period_end"
+    ) -%}
+    {%- if senders -%}
+        true
+    {%- elif days and days[0].first_day -%}
+        {{ day }} >= date '{{ days[0].first_day }}'
+        and {{ day }} <= date '{{ days[0].last_day }}'
+    {%- else -%}
+        false
+    {%- endif -%}
 {%- endmacro %}
 
 {# Running total over a line's slices in time. #}

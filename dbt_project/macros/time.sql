@@ -16,12 +16,41 @@
     {{ return(instant.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
 {%- endmacro %}
 
-{# Restricts a scan to the days that this run meters again; all days when not told, or
-   when the table is made from nothing. #}
+{# Does this run meter some days again, and not all: is it told which, and is there a
+   table to add to? #}
+{% macro meters_a_window() -%}
+    {{ return(var('usage_from') != '' and var('usage_to') != '' and is_incremental()) }}
+{%- endmacro %}
+
+{# Restricts a scan to the days that this run meters again. #}
 {% macro in_usage_window(day) -%}
-    {%- if var('usage_from') and var('usage_to') and is_incremental() -%}
+    {%- if meters_a_window() -%}
         {{ day }} >= date '{{ var("usage_from") }}'
         and {{ day }} < date '{{ var("usage_to") }}'
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Are duplicates looked for among new landings alone? By a watermark of their own: what
+   is metered may have been made again without them. #}
+{% macro finds_new_duplicates() -%}
+    {{ return(var('duplicates_from') != '' and is_incremental()) }}
+{%- endmacro %}
+
+{# Restricts a scan to the days of new landings and of what they may repeat. #}
+{% macro in_duplicate_window(day) -%}
+    {%- if finds_new_duplicates() -%}
+        {{ day }} >= date '{{ var("duplicates_from") }}'
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# What landed since duplicates were last looked for. #}
+{% macro is_new_landing(landing_sequence) -%}
+    {%- if finds_new_duplicates() -%}
+        {{ landing_sequence }} > {{ var('landed_after') | int }}
     {%- else -%}
         true
     {%- endif -%}

@@ -1,3 +1,9 @@
+{{ config(
+    materialized=metering_materialization(),
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_metered_days() }}",
+) }}
 {%- set plan = metering_plan() %}
 
 with
@@ -5,6 +11,7 @@ with
 events as (
 
     select * from {{ ref('attributed_events') }}
+    where {{ in_usage_window('event_date') }}
 
 ),
 

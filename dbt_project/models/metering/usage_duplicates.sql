@@ -1,10 +1,28 @@
+{{ config(
+    materialized=metering_materialization(),
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_new_duplicates() }}",
+    post_hook="{{ remember_duplicates_build() }}",
+) }}
+
 {# Candidates are found on a narrow hash, decided on the real id: measured, a window
-   over all rows costs several times a key pass. #}
+   over all rows costs several times a key pass. What was found of earlier landings
+   stays; new ones are held against what the window of their landing can reach. #}
 with
 
 events as (
 
     select * from {{ ref('stg_usage__events') }}
+    where {{ in_duplicate_window('event_date') }}
+
+),
+
+new_hashes as (
+
+    select distinct {{ candidate_hash('transaction_id') }} as id_hash
+    from events
+    where {{ is_new_landing('landing_sequence') }}
 
 ),
 
@@ -12,6 +30,11 @@ repeated_hashes as (
 
     select {{ candidate_hash('transaction_id') }} as id_hash
     from events
+    {% if finds_new_duplicates() -%}
+    where {{ candidate_hash('transaction_id') }} in (
+        select new_hashes.id_hash from new_hashes
+    )
+    {% endif -%}
     group by 1
     having count(*) > 1
 
@@ -72,6 +95,7 @@ final as (
     from ordered
     where
         earlier_landed_at is not null
+        and {{ is_new_landing('landing_sequence') }}
         and {{ add_hours('earlier_landed_at', var('dedup_window_days') * 24) }}
         >= landed_at
 

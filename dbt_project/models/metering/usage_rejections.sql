@@ -1,3 +1,9 @@
+{{ config(
+    materialized=metering_materialization(),
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_rejections() }}",
+) }}
 {%- set plan = metering_plan() %}
 
 with
@@ -8,6 +14,7 @@ events as (
     where
         event_at < {{ as_of() }}
         and customer_id is not null
+        and {{ in_usage_window('event_date') }}
 
 ),
 

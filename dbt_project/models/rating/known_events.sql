@@ -21,8 +21,7 @@ events as (
     select * from {{ ref('attributed_events') }}
     where
         event_at < {{ as_of() }}
-        -- Spares the scan until the first close.
-        and {{ 'true' if has_closes() else 'false' }}
+        and {{ late_days('event_date') }}
 
 ),
 

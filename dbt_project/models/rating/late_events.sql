@@ -34,8 +34,7 @@ events as (
     where
         customer_id is not null
         and event_at < {{ as_of() }}
-        -- Spares the scan until the first close.
-        and {{ 'true' if has_closes() else 'false' }}
+        and {{ late_days('event_date') }}
 
 ),
 

@@ -6,5 +6,6 @@ select
     rows_landed,
     rows_rejected,
     state,
+    min_event_date,
     landed_at
 from {{ source('ops', 'landing_files') }}
