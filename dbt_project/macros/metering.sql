@@ -106,8 +106,8 @@
    as unbilled instead of vanishing. #}
 {% macro metering_plan() -%}
     {% set metrics = fetch_rows(
-        'select metric_id, aggregation, aggregation_key, event_types, excluded_event_types from '
-        ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
+        'select metric_id, aggregation, aggregation_key, event_types, excluded_event_types, '
+        ~ 'is_carried_forward from ' ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
     ) %}
     {% set filters = fetch_rows(
         'select metric_id, property, operator, property_values from '
@@ -131,6 +131,7 @@
         {% do plan.append({
             'metric_id': metric.metric_id,
             'aggregation': metric.aggregation,
+            'is_carried_forward': metric.is_carried_forward,
             'predicate': metric_predicate(metric, filters, flat),
             'value': metric_value(metric, flat),
             'sql_model': metric.aggregation_key if metric.aggregation == 'SQL' else none,
