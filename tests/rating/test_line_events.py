@@ -20,7 +20,7 @@ import pytest
 
 from orchestration.dbt_runner import Dbt
 from orchestration.workspace import Workspace
-from tests.rating.metered import OCTOBER, Row, run_metered, write, write_company
+from tests.rating.metered import OCTOBER, Row, append, run_metered, write, write_company
 from tests.rating.test_increments import METRICS, VALUES
 from tests.support import rows
 
@@ -182,11 +182,6 @@ def random_events(seed: int, first: datetime, hours: int) -> list[str]:
     return found
 
 
-def add(folder: Path, name: str, table: list[Row]) -> None:
-    with (folder / "catalog" / f"{name}.csv").open(newline="") as file:
-        write(folder, name, [*csv.DictReader(file), *table])
-
-
 def write_prices(folder: Path) -> None:
     """1 USD a unit for the month, and another rate of 1 USD for its last day; where
     there is a gap, none from the 10th to the 20th."""
@@ -284,15 +279,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     write(folder, "billable_metrics", metrics)
     write(folder, "products", products)
-    add(
-        folder,
-        "rate_cards",
-        [{"rate_card_id": "random", "name": "r", "currency": "USD"}],
-    )
+    card = {"rate_card_id": "random", "name": "random", "currency": "USD"}
+    append(folder, "rate_cards", [card])
     for number in range(CUSTOMERS):
         name = f"random-{number}"
-        add(folder, "customers", [{"customer_id": name, "name": name}])
-        add(
+        append(folder, "customers", [{"customer_id": name, "name": name}])
+        append(
             folder,
             "contracts",
             [
