@@ -147,16 +147,26 @@ def _ties(findings: Findings) -> None:
             ) as keys
             from rate_values where len(pairs) > 0
         ),
+        key_lists as (select distinct rate_card_id, product_id, keys from keyed),
+        -- Compared with the rates that name other keys only, by the values of the keys
+        -- that both name: a price list of a hundred thousand rows often has one list.
+        compared as (
+            select keyed.*, others.keys as other_keys, list_filter(
+                keyed.pairs,
+                lambda item: list_contains(others.keys, split_part(item, '=', 1))
+            ) as shared
+            from keyed join key_lists as others using (rate_card_id, product_id)
+            where keyed.keys <> others.keys and len(keyed.keys) = len(others.keys)
+        ),
         pairs as (
             select b.line, a.rate_id as one, b.rate_id as two,
                 a.rate_card_id, a.product_id,
                 list_sort(list_distinct(list_concat(a.pairs, b.pairs))) as united,
                 greatest(a.starts, b.starts) as starts, least(a.ends, b.ends) as ends
-            from keyed as a join keyed as b
+            from compared as a join compared as b
                 on a.rate_card_id = b.rate_card_id and a.product_id = b.product_id
-                and len(a.keys) = len(b.keys) and a.line < b.line and a.keys <> b.keys
-                and len(list_intersect(a.keys, b.keys))
-                = len(list_intersect(a.pairs, b.pairs))
+                and a.keys = b.other_keys and a.other_keys = b.keys
+                and a.shared = b.shared and a.line < b.line
                 and a.starts < b.ends and b.starts < a.ends
         )
         select line, two, one, array_to_string(united, '|') from pairs

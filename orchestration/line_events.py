@@ -1,4 +1,5 @@
-"""Why this line? The very events behind a usage line, with the share of each.
+"""Why this line? The very events behind a usage line, with the share of each; what was
+carried into the period, and the hours of an SQL metric, in rows of their own.
 
 The SQL is a macro of the dbt project (macros/line_events.sql). It is compiled as of the
 last run and read here; nothing of the workspace is written.
@@ -24,7 +25,8 @@ _LINE_ID = re.compile(r"il_[0-9a-f]{24}")
 @dataclass(frozen=True)
 class LineEvents:
     """A usage line, and its events in time. The shares of `events` add up to the line's
-    quantity; `shared` is that sum."""
+    quantity; `shared` is that sum. What is no event has no transaction_id, and `source`
+    says what it is."""
 
     line: dict[str, Any]
     events: tuple[dict[str, Any], ...]
@@ -62,7 +64,7 @@ def line_events(workspace: Workspace, line_id: str) -> LineEvents:
                 "other types have no events."
             )
         dbt = Dbt(workspace, variables={"as_of": build[0]["as_of"].isoformat()})
-        query = dbt.compile("{{ invoice_line_events('" + line_id + "') }}")
+        query = dbt.compile("{{ invoice_line_events(['" + line_id + "']) }}")
         return LineEvents(lines[0], tuple(warehouse.rows(query)))
 
 

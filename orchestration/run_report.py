@@ -246,11 +246,11 @@ def print_line_events(console: Console, found: LineEvents) -> None:
     line = found.line
     console.rule(f"{line['line_name']} of {line['customer_id']}")
     if not found.events:
-        console.print("No single event made this line.")
+        console.print("Nothing was used: no event made this line.")
         return
     listed = [
         {
-            "transaction": event["transaction_id"],
+            "transaction": event["transaction_id"] or f"({event['source']})",
             "at": f"{event['event_at']:%Y-%m-%d %H:%M:%S}",
             "type": event["event_type"],
             "rate": event["rate_id"],
@@ -262,11 +262,11 @@ def print_line_events(console: Console, found: LineEvents) -> None:
     console.print(_table("Events", listed, frozenset({"metered", "share"})))
     if len(found.events) > LISTED_CHANGES:
         console.print(
-            f"{len(found.events) - LISTED_CHANGES:,} more events are not shown; "
+            f"{len(found.events) - LISTED_CHANGES:,} more rows are not shown; "
             "--output FILE.csv writes all."
         )
     console.print(
-        f"{len(found.events):,} events, {found.shared.normalize():f} of the line's "
+        f"{len(found.events):,} rows, {found.shared.normalize():f} of the line's "
         f"{line['quantity'].normalize():f} units."
     )
 

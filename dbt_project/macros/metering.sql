@@ -106,8 +106,8 @@
    as unbilled instead of vanishing. #}
 {% macro metering_plan() -%}
     {% set metrics = fetch_rows(
-        'select metric_id, aggregation, aggregation_key, event_types, excluded_event_types from '
-        ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
+        'select metric_id, aggregation, aggregation_key, event_types, excluded_event_types, '
+        ~ 'is_carried_forward from ' ~ ref('stg_catalog__billable_metrics') ~ ' order by metric_id'
     ) %}
     {% set filters = fetch_rows(
         'select metric_id, property, operator, property_values from '
@@ -131,6 +131,7 @@
         {% do plan.append({
             'metric_id': metric.metric_id,
             'aggregation': metric.aggregation,
+            'is_carried_forward': metric.is_carried_forward,
             'predicate': metric_predicate(metric, filters, flat),
             'value': metric_value(metric, flat),
             'sql_model': metric.aggregation_key if metric.aggregation == 'SQL' else none,
@@ -267,6 +268,66 @@
         usage_hour
     from {{ relation }}
     where 1 = 0
+{%- endmacro %}
+
+{# States of the hours that a relation's events are in, by invoice: each metric of events
+   and each of its key sets in one query. #}
+{% macro states_of_events(relation, states) -%}
+    {%- set plan = metering_plan() | rejectattr('aggregation', 'equalto', 'SQL') | list -%}
+    {%- set flat = event_properties() -%}
+    {%- for metric in plan -%}
+    {%- set last_metric = loop.last -%}
+    {%- for keys in metric.key_sets -%}
+    select
+        invoice_id,
+        customer_id,
+        {{ metered_keys(metric, keys, flat) }},
+        usage_hour,
+        {{ state_quantity(metric) }} as quantity,
+        {% if 'level_change' in states -%}
+        {{ state_level_change(metric) }} as level_change,
+        {% endif -%}
+        cast(count(*) as bigint) as event_count
+    from {{ relation }}
+    where
+        {{ metric.predicate }}
+        and {{ metric.value }} is not null
+    group by 1, 2, 3, 4, 5, 6, 7
+    {% if not (last_metric and loop.last) -%}
+    union all
+    {% endif -%}
+    {%- endfor -%}
+    {%- else -%}
+    {{ no_metered_rows(relation, ['invoice_id', 'customer_id', 'usage_hour'], states) }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The values that UNIQUE metrics count, of a relation's events, by hour; `owners` are the
+   columns that say whose they are. #}
+{% macro values_of_events(relation, owners) -%}
+    {%- set plan = metering_plan()
+        | selectattr('aggregation', 'equalto', 'UNIQUE') | list -%}
+    {%- set flat = event_properties() -%}
+    {%- for metric in plan -%}
+    {%- set last_metric = loop.last -%}
+    {%- for keys in metric.key_sets -%}
+    select distinct
+        {{ owners | join(', ') }},
+        {{ metered_keys(metric, keys, flat) }},
+        {{ metric.value }} as metered_value,
+        event_date,
+        usage_hour
+    from {{ relation }}
+    where
+        {{ metric.predicate }}
+        and {{ metric.value }} is not null
+    {% if not (last_metric and loop.last) -%}
+    union all
+    {% endif -%}
+    {%- endfor -%}
+    {%- else -%}
+    {{ no_metered_values(relation, owners) }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {# Column of an SQL metric's model that says when its quantity was used. #}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,23 @@ from orchestration.billing_run import (
 )
 from orchestration.sample_company import SampleCompany, stage
 from orchestration.workspace import Workspace
+from tests.rating.metered import append
+from tests.rating.random_contracts import (
+    Account,
+    Month,
+    company_of,
+    random_accounts,
+)
 from tests.support import instant
 
 # August is closed, then September, when August's last events have come too late.
 CLOSINGS = ("2026-09-02", "2026-10-02")
 
 DEAD_CLOSE = "cl_dead"
+
+# Customers with random contracts who use something in the second month.
+RANDOM_CUSTOMERS = 30
+RANDOM_MONTH = Month(datetime(2026, 9, 1), 30 * 24)
 
 # Small data on a warm-up: the optimizing compiler would cost more than it gives. On its
 # own, the quick one keeps 48 MB of code and interprets what comes once they are full.
@@ -103,8 +116,10 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         stage(sample.directory, folder, instant(closing))
         make_nasty(folder)
         meter_everything(folder)
+        contract_at_random(folder)
         if closing != CLOSINGS[0]:
             come_late(folder)
+            use_at_random(folder)
         run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
         check_workspace(run.workspace)
         land_usage(run)
@@ -153,6 +168,28 @@ def come_late(folder: Path) -> None:
     late = {**_event(30, "late"), "transaction_id": "late-1"}
     path = folder / "events" / "late.ndjson"
     path.write_text(json.dumps(late) + "\n", encoding="utf-8")
+
+
+def random_customers() -> dict[str, Account]:
+    """The same ones each time."""
+    return random_accounts(random.Random(4), RANDOM_CUSTOMERS, RANDOM_MONTH)
+
+
+def contract_at_random(folder: Path) -> None:
+    """Every price model, override and conversion, by the writers of tests/rating."""
+    products = (folder / "catalog" / "products.csv").read_text(encoding="utf-8")
+    if "\nplain," in products:
+        return
+    tables, _ = company_of(random_customers(), RANDOM_MONTH)
+    for name, table in tables.items():
+        append(folder, name, table)
+
+
+def use_at_random(folder: Path) -> None:
+    _, events = company_of(random_customers(), RANDOM_MONTH)
+    lines = [json.dumps(event) for event in events]
+    path = folder / "events" / "random.ndjson"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def meter_everything(folder: Path) -> None:

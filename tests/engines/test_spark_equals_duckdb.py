@@ -16,9 +16,12 @@ from tests.engines.conftest import (
     CLOSINGS,
     DEAD_CLOSE,
     NASTY_NAME,
+    RANDOM_MONTH,
     Engines,
+    random_customers,
     without_spark,
 )
+from tests.rating.random_contracts import USAGE_LINES, billed_lines, expected_lines
 
 pytestmark = [pytest.mark.spark, without_spark]
 
@@ -93,6 +96,27 @@ def test_the_company_tests_something(engines: Engines) -> None:
     assert count.pop("name") == NASTY_NAME
     assert count["closes"] == len(CLOSINGS)
     assert all(count.values()), count
+
+
+def test_random_contracts_cost_on_spark_what_the_reference_rater_says(
+    engines: Engines,
+) -> None:
+    """To the twelfth decimal, not only as DuckDB has it."""
+    accounts = random_customers()
+    found = {
+        key: line
+        for key, line in billed_lines(
+            engines.spark.warehouse.rows(USAGE_LINES), RANDOM_MONTH
+        ).items()
+        if key[0] in accounts
+    }
+    expected = expected_lines(accounts, RANDOM_MONTH)
+    assert len(expected) > 200
+    assert {
+        key: (found.get(key), expected.get(key))
+        for key in {*found, *expected}
+        if found.get(key) != expected.get(key)
+    } == {}
 
 
 def test_the_laws_hold_on_spark(engines: Engines) -> None:

@@ -29,10 +29,22 @@ Row = Mapping[str, Any]
 def write(folder: Path, name: str, table: Sequence[Row]) -> None:
     columns = list(dict.fromkeys(column for row in table for column in row))
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-    with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
+    with (folder / "catalog" / f"{name}.csv").open(
+        "w", encoding="utf-8", newline=""
+    ) as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(table)
+
+
+def append(folder: Path, name: str, table: Sequence[Row]) -> None:
+    """More rows to a catalog file that may have other columns."""
+    path = folder / "catalog" / f"{name}.csv"
+    there: list[Row] = []
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            there = list(csv.DictReader(file))
+    write(folder, name, [*there, *table])
 
 
 def write_company(folder: Path, metrics: Iterable[tuple[str, Row]]) -> None:

@@ -6,14 +6,11 @@ quantity at once, one the same in pieces over hours and files in any order, one 
 
 from __future__ import annotations
 
-import csv
-import json
 import random
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,16 +18,17 @@ from hypothesis import strategies as st
 
 from orchestration.billing_run import check_workspace
 from orchestration.workspace import Workspace
-from tests.rating.reference_rater import Rate, is_per_event
-from tests.rating.test_random_contracts import (
-    HOURS,
+from tests.rating.random_contracts import (
     LONG_AGO,
-    START,
+    OCTOBER,
+    Tables,
     random_rate,
     steps,
     terms,
     window,
+    write_workspace,
 )
+from tests.rating.reference_rater import Rate, is_per_event
 from tests.support import rows, run_until_close
 
 PRICES = 60
@@ -55,7 +53,7 @@ def pieces(dice: random.Random, total: Decimal) -> list[Decimal]:
 
 def write_company(folder: Path, dice: random.Random) -> list[Rate]:
     prices = [random_price(dice) for _ in range(PRICES)]
-    tables: dict[str, list[dict[str, Any]]] = {
+    tables: Tables = {
         "billable_metrics": [
             {
                 "metric_id": "units",
@@ -109,7 +107,7 @@ def write_company(folder: Path, dice: random.Random) -> list[Rate]:
                 }
             )
             for piece, quantity in enumerate(quantities):
-                at = START + timedelta(hours=dice.randint(0, HOURS - 1))
+                at = OCTOBER.start + timedelta(hours=dice.randint(0, OCTOBER.hours - 1))
                 events.append(
                     {
                         "transaction_id": f"{customer}-{piece}",
@@ -119,19 +117,7 @@ def write_company(folder: Path, dice: random.Random) -> list[Rate]:
                         "properties": {"units": str(quantity)},
                     }
                 )
-    (folder / "catalog").mkdir(parents=True)
-    (folder / "events").mkdir()
-    (folder / "meterhouse.yml").write_text("")
-    for name, table in tables.items():
-        columns = list(dict.fromkeys(column for row in table for column in row))
-        with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(table)
-    dice.shuffle(events)
-    for part in range(3):
-        lines = [json.dumps(event) for event in events[part::3]]
-        (folder / "events" / f"{part}.ndjson").write_text("\n".join(lines) + "\n")
+    write_workspace(folder, tables, events, dice)
     return prices
 
 

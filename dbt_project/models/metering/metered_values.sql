@@ -9,10 +9,6 @@
   The values that UNIQUE metrics count: their number does not roll up, the values do. By
   the hour, because a period may begin or end within a day.
 #}
-{%- set plan = metering_plan()
-    | selectattr('aggregation', 'equalto', 'UNIQUE') | list %}
-{%- set flat = event_properties() %}
-
 with
 
 events as (
@@ -27,26 +23,8 @@ events as (
 
 final as (
 
-    {% for metric in plan -%}
-    {% set last_metric = loop.last -%}
-    {% for keys in metric.key_sets -%}
-    select distinct
-        customer_id,
-        {{ metered_keys(metric, keys, flat) }},
-        {{ metric.value }} as metered_value,
-        event_date,
-        usage_hour
-    from events
-    where
-        {{ metric.predicate }}
-        and {{ metric.value }} is not null
-    {% if not (last_metric and loop.last) -%}
-    union all
-    {% endif -%}
-    {% endfor -%}
-    {% else -%}
-    {{ no_metered_values('events', ['customer_id']) }}
-    {% endfor %}
+    {{ values_of_events('events', ['customer_id']) }}
+
 )
 
 select * from final

@@ -1,7 +1,7 @@
 {#
-  One row a slice with its exact charge, discounts and maximums taken off, and its charge in minor units: the difference of
-  the rounded running amount of its line, so that slices are whole minor units and add up
-  to the rounded line.
+  One row a slice with its exact charge, discounts and maximums taken off, and its
+  charge in minor units: the difference of the rounded running amount of its line, so
+  that slices are whole minor units and add up to the rounded line.
 #}
 with
 
