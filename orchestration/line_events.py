@@ -63,7 +63,13 @@ def line_events(workspace: Workspace, line_id: str) -> LineEvents:
                 "stand in the column line_id of invoicing.invoice_lines. Lines of "
                 "other types have no events."
             )
-        dbt = Dbt(workspace, variables={"as_of": build[0]["as_of"].isoformat()})
+        dbt = Dbt(
+            workspace,
+            variables={
+                "as_of": build[0]["as_of"].isoformat(),
+                "metering_grain": workspace.settings.metering_grain,
+            },
+        )
         query = dbt.compile("{{ invoice_line_events(['" + line_id + "']) }}")
         return LineEvents(lines[0], tuple(warehouse.rows(query)))
 

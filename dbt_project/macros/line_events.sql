@@ -193,7 +193,7 @@
                 when is_from_before then 'carried in from before the period'
                 else 'event'
             end as source,
-            date_trunc('hour', event_at) as event_hour,
+            {{ usage_step('event_at') }} as event_hour,
             value_after,
             level_ends_at
         from running
@@ -247,10 +247,21 @@
             source,
             level_hour as placed_at,
             {{ to_quantity(
-                'hour_value - coalesce(lag(hour_value) over (partition by '
-                ~ series ~ ', level_hour order by ' ~ in_time ~ '), 0)'
+                to_quantity('sum(unit_hours) over level_in_time') ~ ' - '
+                ~ to_quantity('sum(unit_hours) over level_in_time - unit_hours')
             ) }} as metered_share
-        from level_hours
+        from (
+            select
+                *,
+                hour_value - coalesce(lag(hour_value) over (
+                    partition by {{ series }}, level_hour order by {{ in_time }}
+                ), 0) as unit_hours
+            from level_hours
+        ) as level_parts
+        window level_in_time as (
+            partition by {{ series }} order by level_hour, {{ in_time }}
+            rows between unbounded preceding and current row
+        )
         union all
         select
             lines.line_id,
@@ -264,7 +275,7 @@
             'an hour of the model ' || metrics.aggregation_key as source,
             case
                 when metrics.granularity = 'service_period'
-                    then {{ add_hours('lines.period_end', -1) }}
+                    then {{ add_steps('lines.period_end', -1) }}
                 else usage.usage_hour
             end as placed_at,
             usage.quantity as metered_share
@@ -468,10 +479,10 @@
         select
             *,
             {{ quantity_units('value_after') }} as level_units,
-            {{ each_hour(
-                "date_trunc('hour', event_at)",
-                "least(date_trunc('hour', next_at), "
-                ~ add_hours('level_ends_at', -1) ~ ')'
+            {{ each_step(
+                usage_step('event_at'),
+                'least(' ~ usage_step('next_at') ~ ', '
+                ~ add_steps('level_ends_at', -1) ~ ')'
             ) }} as level_hour
         from changes
         where
@@ -485,10 +496,11 @@
         select
             *,
             level_units * (
-                {{ epoch_micros('least(next_at, ' ~ add_hours('level_hour', 1) ~ ')') }}
+                {{ epoch_micros('least(next_at, ' ~ add_steps('level_hour', 1) ~ ')') }}
                 - {{ epoch_micros('greatest(event_at, level_hour)') }}
             ) as unit_micros,
-            case when event_hour < level_hour then level_units else 0 end as begun_with
+            case when event_hour < level_hour then level_units else 0 end as begun_with,
+            case when event_hour < level_hour then value_after else 0 end as begun_level
         from levels
 
     ),
@@ -501,6 +513,10 @@
                 'sum(begun_with) over ('
                 ~ 'partition by line_id, metric_id, key_set, level_hour)'
             ) }} as hour_begun_with,
+            {{ to_quantity(
+                'sum(begun_level) over ('
+                ~ 'partition by line_id, metric_id, key_set, level_hour)'
+            ) }} as hour_begun_level,
             {{ wide_integer(
                 'sum(unit_micros) over (partition by line_id, metric_id, key_set, level_hour '
                 ~ 'order by event_at, transaction_id, landing_sequence, landing_row '
@@ -514,7 +530,7 @@
 
         select
             *,
-            {{ wide_integer('hour_unit_micros - hour_begun_with * 3600000000') }}
+            {{ wide_integer('hour_unit_micros - hour_begun_with * ' ~ grain_minutes() * 60000000) }}
                 as changed_unit_micros
         from level_sums
 
@@ -524,9 +540,9 @@
 
         select
             *,
-            {{ units_to_quantity(
-                '(hour_begun_with + '
-                ~ divide_rounded('changed_unit_micros', '3600000000') ~ ')'
+            {{ level_in_steps('hour_begun_level') }}
+            + {{ units_to_quantity(
+                divide_rounded('changed_unit_micros', '3600000000')
             ) }} as hour_value
         from level_changes
 
