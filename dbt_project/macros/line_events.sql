@@ -1,7 +1,8 @@
 {#
   The very events behind a usage line and the share of each: what it adds to the metered
-  value of the line, and to its billed quantity. Shares add up to the line's quantity,
-  because both are differences of the same running value. `meterhouse events LINE` runs
+  value of the period, and to the line's billed quantity. Shares add up to the line's
+  quantity, because both are differences of the same running value; events of another
+  line of the same usage (its price was in another unit) move that value too. `meterhouse events LINE` runs
   it; it is no table, because it reads the events of one period again.
 
   Levels (TIME_WEIGHTED_SUM), SQL metrics and metrics that carry forward are not shares of
@@ -127,14 +128,14 @@
                 and {{ is_in_window('metered_events.event_at', 'products') }}
         inner join {{ ref('stg_catalog__billable_metrics') }} as metrics
             on metered_events.metric_id = metrics.metric_id
-        inner join slices
+        left join slices
             on
                 metered_events.event_at >= slices.slice_start
                 and (
                     metered_events.event_at < slices.slice_end
                     or metered_events.event_at = slices.slice_start
                 )
-        inner join {{ ref('price_book_rates') }} as rates
+        left join {{ ref('price_book_rates') }} as rates
             on
                 line.price_book = rates.price_book
                 and slices.rate_id = rates.rate_id
@@ -188,11 +189,26 @@
 
         select
             *,
-            metered_total as metered_after,
-            coalesce(lag(metered_total) over (
+            {{ to_quantity('metered_total - coalesce(lag(metered_total) over (
                 order by event_at, transaction_id, landing_sequence, landing_row
-            ), 0) as metered_before
+            ), 0)') }} as metered_share
         from running
+
+    ),
+
+    on_line as (
+
+        select
+            *,
+            {{ to_quantity('sum(metered_share) over in_time') }} as metered_after,
+            {{ to_quantity('sum(metered_share) over in_time - metered_share') }}
+                as metered_before
+        from changes
+        where rate_id is not null
+        window in_time as (
+            order by event_at, transaction_id, landing_sequence, landing_row
+            rows between unbounded preceding and current row
+        )
 
     ),
 
@@ -201,7 +217,7 @@
         select
             *,
             {{ multiplied_ends() }}
-        from changes
+        from on_line
 
     ),
 
@@ -229,14 +245,14 @@
         event_type,
         metric_id,
         rate_id,
-        {{ to_quantity('metered_after - metered_before') }} as metered_share,
+        metered_share,
         case
             when is_converted
                 then {{ to_quantity(
                     units_to_quantity('rounded_after') ~ ' - '
                     ~ units_to_quantity('rounded_before')
                 ) }}
-            else {{ to_quantity('metered_after - metered_before') }}
+            else metered_share
         end as share
     from rounded
     order by event_at, transaction_id, landing_sequence, landing_row

@@ -5,16 +5,18 @@ October, by hand. 1 credit = 0.01 USD (0.02 from November), 1 token = 0.0003 USD
     compute    120.5: 100 x 1 + 20.5 x 0.5 = 110.25 credits, less 10 % = 99.225 credits
     storage    7 x 0.3 = 2.1 credits
     mixed      1.5 before the 15th at 2.00 = 3.00 USD; 2 after it at 40 = 80 credits
+    seats      MAX: 3 before the 15th at 1.00 = 3.00 USD; 5 after it are 2 more,
+               at 10 = 20 credits
     support    3 x 0.25 = 0.75 USD
     inference  333 x 1.5 = 499.5 tokens
 
-    credits    99.225 + 2.1 + 80 = 181.325 x 0.01 = 1.81325, to 1.81 USD
+    credits    99.225 + 2.1 + 80 + 20 = 201.325 x 0.01 = 2.01325, to 2.01 USD
     tokens     499.5 x 0.0003 = 0.14985, to 0.15 USD
-    total      3.00 + 0.75 + 1.81 + 0.15 = 5.71, of which the welcome credit of 5.00 pays
-               what is money from the beginning, 3.75: 1.96 to pay
+    total      3.00 + 3.00 + 0.75 + 2.01 + 0.15 = 8.91; the welcome credit of 8.00
+               pays what is money from the beginning, 6.75: 2.16 to pay
 
 10 more units of compute come late: 100 + 30.5 x 0.5 = 115.25, less 10 % = 103.725, so
-185.825 credits are 1.85825, to 1.86 USD: five cents more, whatever a credit costs by now.
+205.825 credits are 2.05825, to 2.06 USD: five cents more, whatever a credit costs now.
 """
 
 from __future__ import annotations
@@ -27,14 +29,15 @@ from typing import Any
 
 import pytest
 
-from orchestration.draft_diff import diff_drafts
 from orchestration.dbt_runner import DbtError
+from orchestration.draft_diff import diff_drafts
 from orchestration.line_events import line_events
 from orchestration.workspace import Workspace
 from tests.support import copy_of, rows, run_all, run_until_close
 
 OCTOBER, NOVEMBER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
-PRODUCTS = ("compute", "storage", "mixed", "support", "inference")
+SUMS = ("compute", "storage", "mixed", "support", "inference")
+PRODUCTS = (*SUMS, "seats")
 CATALOG = {
     "customers": ["customer_id,name", "acme,Acme"],
     "billing_profiles": [
@@ -43,7 +46,8 @@ CATALOG = {
     ],
     "billable_metrics": [
         "metric_id,name,aggregation,aggregation_key,event_types",
-        *(f"{name},{name},SUM,units,{name}" for name in PRODUCTS),
+        *(f"{name},{name},SUM,units,{name}" for name in SUMS),
+        "seats,seats,MAX,units,seats",
     ],
     "products": [
         "product_id,name,product_type,metric_id",
@@ -68,6 +72,8 @@ CATALOG = {
         f"storage,usd,storage,flat,0.3,credits,{OCTOBER},",
         f"mixed-money,usd,mixed,flat,2,,{OCTOBER},2026-10-15T00:00Z",
         "mixed-credits,usd,mixed,flat,40,credits,2026-10-15T00:00Z,",
+        f"seats-money,usd,seats,flat,1,,{OCTOBER},2026-10-15T00:00Z",
+        "seats-credits,usd,seats,flat,10,credits,2026-10-15T00:00Z,",
         f"support,usd,support,flat,0.25,,{OCTOBER},",
         f"inference,usd,inference,flat,1.5,tokens,{OCTOBER},",
     ],
@@ -87,7 +93,7 @@ CATALOG = {
     ],
     "credits": [
         "credit_id,customer_id,name,amount,currency,starting_at,ending_before",
-        f"welcome,acme,Welcome,5.00,USD,{OCTOBER},2027-01-01T00:00Z",
+        f"welcome,acme,Welcome,8.00,USD,{OCTOBER},2027-01-01T00:00Z",
     ],
 }
 # Day of the event, product, units.
@@ -97,6 +103,9 @@ USED = [
     ("2026-10-03", "storage", "7"),
     ("2026-10-14", "mixed", "1.5"),
     ("2026-10-15", "mixed", "2"),
+    ("2026-10-02", "seats", "3"),
+    ("2026-10-10", "seats", "1"),
+    ("2026-10-20", "seats", "5"),
     ("2026-10-05", "support", "3"),
     ("2026-10-06", "inference", "333"),
 ]
@@ -176,23 +185,26 @@ def test_the_invoice_shows_units_and_what_they_are_worth(closed: Path) -> None:
         ("Inference", usage, "tokens", "333", "499.5", 0),
         ("Mixed", usage, None, "1.5", "3", 300),
         ("Mixed", usage, "credits", "2", "80", 0),
+        ("Seats", usage, None, "3", "3", 300),
+        ("Seats", usage, "credits", "2", "20", 0),
         ("Storage", usage, "credits", "7", "2.1", 0),
         ("Support", usage, None, "3", "0.75", 75),
         (
             "Compute credits at 0.01 USD",
             "cpu_conversion",
             "credits",
-            "181.325",
-            "1.81325",
-            181,
+            "201.325",
+            "2.01325",
+            201,
         ),
         ("Tokens at 0.0003 USD", "cpu_conversion", "tokens", "499.5", "0.14985", 15),
         ("Welcome applied to Mixed", paid, None, "1", "-3", -300),
+        ("Welcome applied to Seats", paid, None, "1", "-3", -300),
         ("Welcome applied to Support", paid, None, "1", "-0.75", -75),
     ]
     [invoice] = rows(closed, "from invoicing.invoices where status = 'FINALIZED'")
     totals = [invoice[f"{name}_minor"] for name in ("usage", "applied", "total")]
-    assert totals == [571, -375, 196]
+    assert totals == [891, -675, 216]
 
 
 def test_sub_lines_of_a_unit_are_exact_and_no_money(closed: Path) -> None:
@@ -225,11 +237,13 @@ def test_stripe_is_told_of_money_alone(closed: Path) -> None:
             )
         ]
     assert sorted((item["description"], item["amount"]) for item in items) == [
-        ("Compute credits at 0.01 USD - quantity 181.325", 181),
+        ("Compute credits at 0.01 USD - quantity 201.325", 201),
         ("Mixed - quantity 1.5", 300),
+        ("Seats - quantity 3", 300),
         ("Support - quantity 3", 75),
         ("Tokens at 0.0003 USD - quantity 499.5", 15),
         ("Welcome applied to Mixed", -300),
+        ("Welcome applied to Seats", -300),
         ("Welcome applied to Support", -75),
     ]
     [invoice] = rows(
@@ -250,7 +264,7 @@ def test_late_usage_in_a_unit_is_worth_what_it_was_at_the_close(later: Path) -> 
         for row in found
     ] == [
         ("compute", "credits", "10", 0, 0, 0, True),
-        (None, "credits", "4.5", 181, 186, 5, True),
+        (None, "credits", "4.5", 201, 206, 5, True),
     ]
 
 
@@ -271,20 +285,25 @@ def test_the_books_are_the_same_after_another_run(later: Path, closed: Path) -> 
 
 def test_the_events_behind_a_line_in_a_unit(closed: Path) -> None:
     found = {
-        line["pricing_unit_id"]: line_events(
+        (line["product_id"], line["pricing_unit_id"]): line_events(
             Workspace.load(closed), line["line_id"]
         ).events
         for line in rows(
             closed,
-            "from invoicing.invoice_lines where product_id = 'mixed' "
+            "from invoicing.invoice_lines where product_id in ('mixed', 'seats') "
             "and line_type = 'usage' and status = 'FINALIZED'",
         )
     }
     shares = {
-        unit: [plain(event["share"]) for event in events]
-        for unit, events in found.items()
+        line: [plain(event["share"]) for event in events]
+        for line, events in found.items()
     }
-    assert shares == {None: ["1.5"], "credits": ["2"]}
+    assert shares == {
+        ("mixed", None): ["1.5"],
+        ("mixed", "credits"): ["2"],
+        ("seats", None): ["3", "0"],
+        ("seats", "credits"): ["2"],
+    }
 
 
 def test_diff_shows_lines_in_their_unit(later: Path, tmp_path: Path) -> None:
@@ -329,8 +348,9 @@ def test_computed_prices_in_units_meet_the_same_rules(
     (folder / "meterhouse.yml").write_text("rate_models: [prices]\n")
     for name, table in CATALOG.items():
         if name not in ("discounts", "credits", "rate_tiers"):
-            kept = [line for line in table if not line.startswith(("compute,usd", "storage,usd", "mixed-", "inference,usd"))]
-            (folder / "catalog" / f"{name}.csv").write_text("\n".join(kept) + "\n")
+            path = folder / "catalog" / f"{name}.csv"
+            kept = [line for line in table[1:] if name != "rates" or "support" in line]
+            path.write_text("\n".join([table[0], *kept]) + "\n")
     if limit:
         (folder / "catalog" / f"{limit}.csv").write_text(
             f"{limit[:-1]}_id,contract_id,scope,product_ids,amount,starting_at\n"

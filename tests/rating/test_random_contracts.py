@@ -2,7 +2,7 @@
 
 Each customer has a card of its own with random prices; prices change in mid-month at a
 random hour, and random overrides hold for a part of it. Quantities lie on and next to
-tier and package bounds on purpose.
+tier and package bounds on purpose. A third of the products is priced in a pricing unit.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tests.rating.reference_rater import (
     Rate,
     Tier,
     Usage,
+    at_12_places,
     line_amounts,
     minor_units,
 )
@@ -39,6 +40,8 @@ CUSTOMERS = 250
 START = datetime(2026, 10, 1)
 LONG_AGO = START - timedelta(days=40)
 HOURS = 31 * 24
+# What a pricing unit is worth on every card, whatever its currency.
+UNITS = {"credits": Decimal("0.037"), "tokens": Decimal("0.000123456789")}
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
 ONE_PRICE = ("flat", "package", "percentage", "dynamic")
@@ -183,6 +186,12 @@ def random_usage(dice: random.Random, rates: list[Rate]) -> list[Usage]:
     return found
 
 
+def unit_of(customer: str, product: str) -> str:
+    """The pricing unit that a customer's prices of a product are in; blank is money."""
+    number = int(customer.removeprefix("c")) + list(PRODUCTS).index(product)
+    return {0: "credits", 1: "tokens"}.get(number % 6, "")
+
+
 def random_windows(dice: random.Random, values: Mapping[str, str]) -> list[Rate]:
     if dice.random() < 0.5:
         return [replace(random_rate(dice, LONG_AGO, None), values=values)]
@@ -267,6 +276,9 @@ def write_company(folder: Path) -> dict[str, Account]:
                 "rounding_places": billing.places if billing.rounding else "",
             }
         )
+    tables["pricing_units"] = [
+        {"pricing_unit_id": unit, "pricing_unit_name": unit} for unit in UNITS
+    ]
     for customer, account in accounts.items():
         write_account(tables, customer, account)
         for product, lines in account.lines.items():
@@ -295,6 +307,14 @@ def write_account(tables: Tables, customer: str, account: Account) -> None:
 
     add("customers", customer_id=customer, name=customer, time_zone=account.zone)
     add("rate_cards", rate_card_id=customer, name=customer, currency=account.currency)
+    for unit, worth in UNITS.items():
+        add(
+            "pricing_unit_conversions",
+            rate_card_id=customer,
+            pricing_unit_id=unit,
+            starting_at=instant(LONG_AGO),
+            amount_per_unit=f"{worth:f}",
+        )
     add(
         "contracts",
         contract_id=customer,
@@ -315,6 +335,7 @@ def write_account(tables: Tables, customer: str, account: Account) -> None:
                 pricing_group_values=(
                     cell(rate.values) or ("kind=*" if priced and number % 2 else "")
                 ),
+                pricing_unit_id=unit_of(customer, product),
                 **window(rate),
                 **terms(rate),
             )
@@ -343,6 +364,7 @@ def write_account(tables: Tables, customer: str, account: Account) -> None:
                     else override.priority + 10 * list(PRODUCTS).index(product)
                 ),
                 created_at=instant(override.added_at),
+                pricing_unit_id=unit_of(customer, product) if override.price else "",
                 **window(override),
                 **(terms(override.price) if override.price else {}),
             )
@@ -472,7 +494,10 @@ def expected_lines(
                     *line.values.values(),
                     *line.shown_values.values(),
                 )
-                lines[key] = (quantity, amount, minor_units(amount, exponent))
+                minor = minor_units(amount, exponent)
+                if unit_of(customer, product):
+                    minor = 0
+                lines[key] = (quantity, amount, minor)
     return lines
 
 
@@ -507,6 +532,45 @@ def test_every_line_is_as_the_reference_rater_has_it(
         key: (found[key], expected[key]) for key in found if found[key] != expected[key]
     }
     assert wrong == {}
+
+
+def test_units_are_turned_into_money_once(
+    billed: tuple[Path, dict[str, Account]],
+) -> None:
+    folder, accounts = billed
+    owed: dict[tuple[str, str], Decimal] = {}
+    for (customer, product, *_), (_, amount, _) in expected_lines(accounts).items():
+        if unit := unit_of(customer, product):
+            owed[customer, unit] = owed.get((customer, unit), Decimal(0)) + amount
+    expected = {
+        (customer, unit): (
+            quantity,
+            at_12_places(quantity * UNITS[unit]),
+            minor_units(
+                at_12_places(quantity * UNITS[unit]),
+                CURRENCIES[accounts[customer].currency],
+            ),
+        )
+        for (customer, unit), quantity in owed.items()
+    }
+    found = {
+        (line["customer_id"], line["pricing_unit_id"]): (
+            line["quantity"],
+            line["amount"],
+            line["amount_minor"],
+        )
+        for line in rows(
+            folder,
+            "select lines.*, invoices.customer_id "
+            "from invoicing.invoice_lines as lines "
+            "inner join invoicing.invoices as invoices using (invoice_id) "
+            "where invoices.period_start = timestamp '2026-10-01' "
+            "and lines.line_type = 'cpu_conversion'",
+        )
+    }
+    assert len(found) > 150
+    assert found == expected
+    assert any(minor for _, _, minor in found.values())
 
 
 def test_events_of_a_line_add_up_to_its_quantity(
