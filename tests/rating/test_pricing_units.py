@@ -332,7 +332,7 @@ select
 @pytest.mark.parametrize(
     ("unit", "limit", "check"),
     [
-        ("gems", None, "check_money_is_never_null"),
+        ("gems", None, "unit_conversion_charges_required"),
         ("credits", "minimums", "check_amounts_are_in_one_unit"),
         ("credits", "maximums", "check_amounts_are_in_one_unit"),
     ],
