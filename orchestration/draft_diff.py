@@ -410,18 +410,17 @@ def _differences(
 
     changes = []
     for row in warehouse.rows(CHANGED_LINES):
-        amounts = {}
         for name in ("old", "new"):
             minor, exact = row.pop(f"{name}_minor"), row.pop(f"{name}_amount")
             if minor is None:
-                amounts[name] = None
+                row[name] = None
             elif row["pricing_unit_id"]:
-                amounts[name] = Decimal(f"{exact.normalize():f}")
+                row[name] = Decimal(f"{exact.normalize():f}")
             else:
-                amounts[name] = whole(minor, row["currency"])
+                row[name] = whole(minor, row["currency"])
         for name in ("period_start", "period_end"):
             row[name] = row[name].replace(tzinfo=UTC)
-        changes.append(LineChange(**row, **amounts))
+        changes.append(LineChange(**row))
     totals = [
         CurrencyTotal(
             currency=row["currency"],

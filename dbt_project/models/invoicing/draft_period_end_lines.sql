@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Lines of open periods that are no usage: composites, conversions of pricing units, and
-   what is missing to minimums. #}
+{# Lines of open periods that are no usage: composites, conversions of pricing units,
+   and what is missing to minimums. #}
 with
 
 charges as (
