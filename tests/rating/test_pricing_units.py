@@ -27,13 +27,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from orchestration.billing_run import BillingRun
 from orchestration.dbt_runner import DbtError
 from orchestration.draft_diff import diff_drafts
 from orchestration.line_events import line_events
 from orchestration.workspace import Workspace
-from tests.support import copy_of, rows, run_all, run_until_close
+from tests.support import copy_of, instant, rows, run_all, run_until_close
 
 OCTOBER, NOVEMBER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
 SUMS = ("compute", "storage", "mixed", "support", "inference")
@@ -317,6 +319,31 @@ def test_diff_shows_lines_in_their_unit(later: Path, tmp_path: Path) -> None:
         ("Compute credits at 0.02 USD", "USD", "0.07", "0.18"),
         ("Compute", "credits", "3.6", "9"),
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update invoicing.draft_invoice_lines set quantity = quantity + 0.000001"
+        " where line_type = 'cpu_conversion' and pricing_unit_id = 'credits'",
+        "delete from invoicing.draft_invoice_lines"
+        " where line_type = 'cpu_conversion' and pricing_unit_id = 'credits'",
+        "update books.invoice_lines set amount_minor = 1 where product_id = 'storage'",
+    ],
+)
+def test_the_law_of_conversions_goes_red(
+    later: Path, tmp_path: Path, change: str
+) -> None:
+    run = BillingRun(
+        Workspace.load(copy_of(later, tmp_path / "company")),
+        instant("2026-11-03T00:00"),
+    )
+    law = ["law_3_conversion_equals_its_lines"]
+    run.dbt.test(law).raise_for_failures()
+    with duckdb.connect(str(run.workspace.warehouse)) as connection:
+        connection.execute(change)
+    with pytest.raises(DbtError, match=law[0]):
+        run.dbt.test(law).raise_for_failures()
 
 
 PRICES = """
