@@ -81,7 +81,7 @@
                 ['starting_at', 'timestamp'], ['ending_before', 'timestamp'],
             ],
         }],
-        [4, 'custom pricing units', {
+        [5, 'custom pricing units', {
             'frozen_rates': [['pricing_unit_id', 'string']],
             'rated_slices': [['pricing_unit_id', 'string']],
             'invoice_lines': [['pricing_unit_id', 'string']],
