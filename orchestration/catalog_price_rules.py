@@ -509,7 +509,8 @@ def _overrides(findings: Findings) -> None:
         "override_type <> 'overwrite' and coalesce(price_model, unit_price, "
         "package_size, package_rounding, quantity_factor, free_units, "
         "free_units_scope, free_units_reset, tier_scope, event_fee, free_events, "
-        "event_minimum, event_maximum, price_property, amount_property) is not null",
+        "event_minimum, event_maximum, price_property, amount_property, "
+        "pricing_unit_id) is not null",
         "'{0}' is {1}, and only an overwrite has a price of its own",
         "Leave the columns of the price blank, or make it an overwrite.",
     )

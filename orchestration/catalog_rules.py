@@ -6,7 +6,11 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 
 from __future__ import annotations
 
-from orchestration import catalog_limit_rules, catalog_price_rules
+from orchestration import (
+    catalog_limit_rules,
+    catalog_price_rules,
+    catalog_unit_rules,
+)
 from orchestration.catalog_findings import FOREVER, Findings
 
 
@@ -20,6 +24,7 @@ def check(findings: Findings) -> None:
     _products(findings)
     catalog_price_rules.check(findings)
     catalog_limit_rules.check(findings)
+    catalog_unit_rules.check(findings)
     _contracts(findings)
     _grants(findings)
 

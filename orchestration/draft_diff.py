@@ -55,12 +55,14 @@ CSV_COLUMNS = (
     "presentation_group_values",
     "segment_id",
     "currency",
+    "pricing_unit_id",
     "old",
     "new",
     "difference",
 )
 
-# Of the invoices that the last run drafted, those that it then closed are no drafts.
+# Of the invoices that the last run drafted, those that it then closed are no drafts. A
+# run of a version without pricing units drafted no lines in them.
 KEEP_OLD_LINES = """
 create schema draft_diff;
 create table draft_diff.old_invoices as
@@ -69,6 +71,7 @@ create table draft_diff.old_invoices as
 create table draft_diff.old_lines as
     from invoicing.draft_invoice_lines
     where invoice_id in (select invoice_id from draft_diff.old_invoices);
+alter table draft_diff.old_lines add column if not exists pricing_unit_id varchar;
 """
 
 COMPARED_LINES = """
@@ -88,7 +91,7 @@ select
     invoice_id,
     coalesce(new_lines.period_start, old_lines.period_start) as period_start,
     coalesce(new_lines.period_end, old_lines.period_end) as period_end,
-    coalesce(new_lines.line_type, old_lines.line_type) as line_type,
+    line_type,
     coalesce(new_lines.product_id, old_lines.product_id) as product_id,
     coalesce(new_lines.line_name, old_lines.line_name) as line_name,
     coalesce(new_lines.pricing_group_values, old_lines.pricing_group_values)
@@ -97,10 +100,24 @@ select
         as presentation_group_values,
     coalesce(new_lines.segment_id, old_lines.segment_id) as segment_id,
     currency,
+    -- The unit of a conversion line is that of its quantity; its amount is money.
+    case
+        when line_type = 'usage'
+            then coalesce(new_lines.pricing_unit_id, old_lines.pricing_unit_id)
+    end as pricing_unit_id,
+    old_lines.amount as old_amount,
+    new_lines.amount as new_amount,
     old_lines.amount_minor as old_minor,
     new_lines.amount_minor as new_minor
 from old_lines
-full outer join new_lines using (invoice_id, line_key, currency)
+full outer join new_lines using (invoice_id, line_key, line_type, currency)
+"""
+
+CHANGED_LINES = f"""
+from ({COMPARED_LINES})
+where
+    old_minor is distinct from new_minor
+    or (pricing_unit_id is not null and old_amount is distinct from new_amount)
 """
 
 CURRENCY_TOTALS = f"""
@@ -125,8 +142,9 @@ full outer join invoicing.draft_invoices as new_invoices using (invoice_id)
 
 @dataclass(frozen=True)
 class LineChange:
-    """A line whose money differs. `old` or `new` is None where there is no line; both
-    are in whole units of the currency, with exactly its own decimals."""
+    """A line whose amount differs. `old` or `new` is None where there is no line; both
+    are in whole units of the currency, with exactly its own decimals, or where there is
+    a `pricing_unit_id` exact in that."""
 
     customer_id: str
     contract_id: str
@@ -140,8 +158,14 @@ class LineChange:
     presentation_group_values: str
     segment_id: str | None
     currency: str
+    pricing_unit_id: str | None
     old: Decimal | None
     new: Decimal | None
+
+    @property
+    def unit(self) -> str:
+        """What the amounts are in, for people."""
+        return self.pricing_unit_id or self.currency
 
     @property
     def groups(self) -> str:
@@ -385,19 +409,18 @@ def _differences(
         return Decimal(int(minor)).scaleb(-exponents[currency])
 
     changes = []
-    for row in warehouse.rows(
-        f"from ({COMPARED_LINES}) where old_minor is distinct from new_minor"
-    ):
-        old, new = row.pop("old_minor"), row.pop("new_minor")
+    for row in warehouse.rows(CHANGED_LINES):
+        for name in ("old", "new"):
+            minor, exact = row.pop(f"{name}_minor"), row.pop(f"{name}_amount")
+            if minor is None:
+                row[name] = None
+            elif row["pricing_unit_id"]:
+                row[name] = Decimal(f"{exact.normalize():f}")
+            else:
+                row[name] = whole(minor, row["currency"])
         for name in ("period_start", "period_end"):
             row[name] = row[name].replace(tzinfo=UTC)
-        changes.append(
-            LineChange(
-                **row,
-                old=None if old is None else whole(old, row["currency"]),
-                new=None if new is None else whole(new, row["currency"]),
-            )
-        )
+        changes.append(LineChange(**row))
     totals = [
         CurrencyTotal(
             currency=row["currency"],
@@ -423,6 +446,8 @@ def _differences(
 
 def _largest_first(change: LineChange) -> tuple[Any, ...]:
     return (
+        # Of a unit nobody knows here what it is worth.
+        change.pricing_unit_id or "",
         -abs(change.difference),
         change.customer_id,
         change.contract_id,

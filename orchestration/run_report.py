@@ -149,7 +149,7 @@ def print_diff(console: Console, diff: DraftDiff) -> None:
             "period": f"{change.period_start:%Y-%m-%d}",
             "line": change.line_name,
             "groups": change.groups,
-            "currency": change.currency,
+            "currency": change.unit,
             "old": change.old,
             "new": change.new,
             "difference": change.difference,

@@ -84,6 +84,17 @@
         [4, 'composites at list prices', {
             'frozen_rates': [['use_list_prices', 'boolean']],
         }],
+        [5, 'custom pricing units', {
+            'frozen_rates': [['pricing_unit_id', 'string']],
+            'rated_slices': [['pricing_unit_id', 'string']],
+            'invoice_lines': [['pricing_unit_id', 'string']],
+            'invoice_sub_lines': [['pricing_unit_id', 'string']],
+            'frozen_pricing_unit_conversions': [
+                ['catalog_hash', 'string'], ['rate_card_id', 'string'],
+                ['pricing_unit_id', 'string'], ['amount_per_unit', unit_price_type()],
+                ['starting_at', 'timestamp'], ['ending_before', 'timestamp'],
+            ],
+        }],
     ]) }}
 {% endmacro %}
 

@@ -189,6 +189,7 @@
             'frozen_override_bands': ref('price_book_override_bands'),
             'frozen_discounts': ref('price_book_discounts'),
             'frozen_limits': ref('price_book_limits'),
+            'frozen_pricing_unit_conversions': ref('price_book_unit_conversions'),
         }.items() %}
             {% do statements.append(insert_books(
                 table, close_id, model, "source_rows.price_book = 'current'", constant

@@ -1,17 +1,26 @@
 {#
-  Content hashes, version 1. The column lists are part of the version: a new column gets
-  a new version beside the old one, never an edit, because closed invoices are re-hashed
-  for ever (law: closed invoices hash to what they hashed when they closed).
+  Content hashes. The column lists are part of the version: a new column gets a new
+  version beside the old one, never an edit, because closed invoices are re-hashed for
+  ever (law: closed invoices hash to what they hashed when they closed).
+
+  Version 2 of lines is version 1 followed by the pricing unit, where there is one. Lines
+  of version 1 had none: one text says both versions.
 #}
 {% macro invoice_line_hash() -%}
-    {{ sha256_text(content_text([
+    {%- set version_2 = content_text([['pricing_unit_id', 'text']]) -%}
+    {{ sha256_text(invoice_line_text_1() ~ " || case when pricing_unit_id is null then '' "
+        ~ 'else chr(31) || ' ~ version_2 ~ ' end') }}
+{%- endmacro %}
+
+{% macro invoice_line_text_1() -%}
+    {{ content_text([
         ['line_id', 'text'], ['line_key', 'text'], ['line_number', 'integer'], ['line_type', 'text'],
         ['product_id', 'text'], ['line_name', 'text'], ['pricing_group_values', 'text'],
         ['presentation_group_values', 'text'], ['segment_id', 'text'],
         ['applied_to_line_id', 'text'], ['quantity', 'decimal'], ['currency', 'text'],
         ['amount', 'decimal'], ['amount_minor', 'integer'], ['period_start', 'instant'],
         ['period_end', 'instant'],
-    ])) }}
+    ]) }}
 {%- endmacro %}
 
 {% macro invoice_sub_line_hash() -%}

@@ -57,7 +57,7 @@
     {{ booked_and_draft_of_invoice(
         ref('stg_books__invoice_lines'), ref('draft_invoice_lines'),
         ['invoice_id', 'line_id', 'line_type', 'segment_id', 'applied_to_line_id',
-         'currency', 'quantity', 'amount', 'amount_minor'],
+         'currency', 'pricing_unit_id', 'quantity', 'amount', 'amount_minor'],
     ) }}
 {%- endmacro %}
 

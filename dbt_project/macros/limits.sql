@@ -35,6 +35,7 @@
     {{ return([
         'slice_id', 'line_id', 'period_id', 'rate_id', 'override_id',
         'pricing_group_values', 'presentation_group_values', 'slice_start', 'quantity',
+        'pricing_unit_id',
     ]) }}
 {%- endmacro %}
 
@@ -216,6 +217,6 @@ within_{{ rank }} as (
 {% macro rerated_columns() -%}
     {{ return([
         'rating_basis', 'invoice_id', 'line_id', 'product_id', 'pricing_group_values',
-        'presentation_group_values', 'amount_minor',
+        'presentation_group_values', 'pricing_unit_id', 'amount_minor',
     ]) }}
 {%- endmacro %}

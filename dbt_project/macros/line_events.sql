@@ -54,7 +54,13 @@
             slice_start,
             slice_end
         from {{ ref('usage_slices') }}
-        where line_id in (select lines.line_id from lines where lines.watermark is null)
+        where
+            line_id in (select lines.line_id from lines where lines.watermark is null)
+            and period_id in (
+                select periods.period_id
+                from {{ ref('billing_periods') }} as periods
+                where periods.rating_basis = 'open'
+            )
         union
         select distinct
             line_id,
@@ -317,8 +323,9 @@
             ) }} as denominator,
             {{ to_quantity(
                 'sum(pieces.metered_share) over (partition by pieces.line_id order by '
-                ~ 'pieces.placed_at, pieces.event_at, pieces.transaction_id, pieces.landing_sequence, '
-                ~ 'pieces.landing_row rows between unbounded preceding and current row)'
+                ~ 'pieces.placed_at, pieces.event_at, pieces.transaction_id, '
+                ~ 'pieces.landing_sequence, pieces.landing_row '
+                ~ 'rows between unbounded preceding and current row)'
             ) }} as metered_after
         from pieces
         inner join products

@@ -4,6 +4,13 @@
     || coalesce({{ alias }}, 'default')
 {%- endmacro %}
 
+{# Lines without quantity are not sent, nor are those in a pricing unit: what the customer
+   pays for them is the line of the conversion. #}
+{% macro is_sent_to_stripe(line) -%}
+    ({{ line }}quantity <> 0 or {{ line }}amount_minor <> 0)
+    and not {{ is_in_pricing_unit(line) }}
+{%- endmacro %}
+
 {# What the customer reads on a line. #}
 {% macro stripe_line_description() -%}
     line_name
@@ -16,7 +23,7 @@
         else ' ' || presentation_group_values
     end
     || case
-        when line_type = 'usage'
+        when line_type in ('usage', 'cpu_conversion')
             then ' - quantity ' || {{ short_decimal_text('quantity') }}
         else ''
     end

@@ -15,6 +15,7 @@
         ['event_maximum', amount_type()],
         ['price_property', 'string'],
         ['amount_property', 'string'],
+        ['pricing_unit_id', 'string'],
     ]) }}
 {%- endmacro %}
 

@@ -274,6 +274,7 @@ def test_fifty_lines_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
             presentation_group_values="{}",
             segment_id=None,
             currency="USD",
+            pricing_unit_id=None,
             old=Decimal("1.00"),
             new=Decimal("2.00"),
         )

@@ -2,7 +2,7 @@
 
 Each customer has a card of its own with random prices; prices change in mid-month at a
 random hour, and random overrides hold for a part of it. Quantities lie on and next to
-tier and package bounds on purpose.
+tier and package bounds on purpose. A third of the products is priced in a pricing unit.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tests.rating.reference_rater import (
 )
 
 LONG_AGO = datetime(2026, 8, 1)
+# What a pricing unit is worth on every card, whatever its currency.
+UNITS = {"credits": Decimal("0.037"), "tokens": Decimal("0.000123456789")}
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo")
 ONE_PRICE = ("flat", "package", "percentage", "dynamic")
@@ -185,6 +187,12 @@ def random_usage(dice: random.Random, rates: list[Rate], month: Month) -> list[U
     return found
 
 
+def unit_of(customer: str, product: str) -> str:
+    """The pricing unit that a customer's prices of a product are in; blank is money."""
+    number = int(customer.removeprefix("c")) + list(PRODUCTS).index(product)
+    return {0: "credits", 1: "tokens"}.get(number % 6, "")
+
+
 def random_windows(
     dice: random.Random, values: Mapping[str, str], month: Month
 ) -> list[Rate]:
@@ -279,6 +287,9 @@ def company_of(
                 "rounding_places": billing.places if billing.rounding else "",
             }
         )
+    tables["pricing_units"] = [
+        {"pricing_unit_id": unit, "pricing_unit_name": unit} for unit in UNITS
+    ]
     for customer, account in accounts.items():
         add_account(tables, customer, account, month)
         for product, lines in account.lines.items():
@@ -307,6 +318,14 @@ def add_account(tables: Tables, customer: str, account: Account, month: Month) -
 
     add("customers", customer_id=customer, name=customer, time_zone=account.zone)
     add("rate_cards", rate_card_id=customer, name=customer, currency=account.currency)
+    for unit, worth in UNITS.items():
+        add(
+            "pricing_unit_conversions",
+            rate_card_id=customer,
+            pricing_unit_id=unit,
+            starting_at=instant(LONG_AGO),
+            amount_per_unit=f"{worth:f}",
+        )
     add(
         "contracts",
         contract_id=customer,
@@ -327,6 +346,7 @@ def add_account(tables: Tables, customer: str, account: Account, month: Month) -
                 pricing_group_values=(
                     cell(rate.values) or ("kind=*" if priced and number % 2 else "")
                 ),
+                pricing_unit_id=unit_of(customer, product),
                 **window(rate),
                 **terms(rate),
             )
@@ -355,6 +375,7 @@ def add_account(tables: Tables, customer: str, account: Account, month: Month) -
                     else override.priority + 10 * list(PRODUCTS).index(product)
                 ),
                 created_at=instant(override.added_at),
+                pricing_unit_id=unit_of(customer, product) if override.price else "",
                 **window(override),
                 **(terms(override.price) if override.price else {}),
             )
@@ -476,7 +497,10 @@ def expected_lines(
                     *line.values.values(),
                     *line.shown_values.values(),
                 )
-                lines[key] = (quantity, amount, minor_units(amount, exponent))
+                minor = minor_units(amount, exponent)
+                if unit_of(customer, product):
+                    minor = 0
+                lines[key] = (quantity, amount, minor)
     return lines
 
 

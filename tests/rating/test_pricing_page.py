@@ -110,6 +110,11 @@ def catalog(example: Example) -> dict[str, list[Row]]:
     tables["rate_tiers"] = [
         {"rate_id": f"{name}-", **row} for row in example.blocks.get("rate_tiers", [])
     ]
+    tables["pricing_units"] = example.blocks.get("pricing_units", [])
+    tables["pricing_unit_conversions"] = [
+        {"rate_card_id": name, "starting_at": START, **row}
+        for row in example.blocks.get("pricing_unit_conversions", [])
+    ]
     for row, _ in enumerate(example.amounts):
         customer = f"{example.number}-{row}"
         own = {"contract_id": customer}
@@ -149,8 +154,8 @@ def events(example: Example) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decimal, int]]:
-    """Customer `<example>-<row>` -> exact amount and minor units of its lines."""
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each row of each table is a customer `<example>-<row>`; October is closed."""
     folder = tmp_path_factory.mktemp("page") / "company"
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
@@ -160,27 +165,29 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Decimal,
         for name, table in catalog(example).items():
             tables.setdefault(name, []).extend(table)
     for name, table in tables.items():
-        write(folder, name, table)
+        if table:
+            write(folder, name, table)
     lines = [json.dumps(event) for example in examples() for event in events(example)]
     (folder / "events" / "usage.ndjson").write_text("\n".join(lines) + "\n")
     check_workspace(Workspace.load(folder))
     run_until_close(folder, "2026-11-01T01:00", backfill=True)
-    return {
+    return folder
+
+
+def test_each_amount_of_the_page_is_what_is_billed(company: Path) -> None:
+    billed = {
         line["customer_id"]: (line["amount"], line["amount_minor"])
         for line in rows(
-            folder,
+            company,
             "select invoices.customer_id, sum(lines.amount) as amount, "
             "cast(sum(lines.amount_minor) as bigint) as amount_minor "
             "from invoicing.invoice_lines as lines "
             "inner join invoicing.invoices as invoices using (invoice_id) "
-            "where invoices.period_start = timestamp '2026-10-01' group by 1",
+            "where invoices.period_start = timestamp '2026-10-01' "
+            "and (lines.line_type <> 'usage' or lines.pricing_unit_id is null) "
+            "group by 1",
         )
     }
-
-
-def test_each_amount_of_the_page_is_what_is_billed(
-    billed: dict[str, tuple[Decimal, int]],
-) -> None:
     told = {
         f"{example.number}-{row}": (amount, minor_units(amount, 2))
         for example in examples()
@@ -188,6 +195,49 @@ def test_each_amount_of_the_page_is_what_is_billed(
     }
     assert len(told) > 20
     assert billed == told
+
+
+def test_each_invoice_of_the_page_is_that_of_its_first_row(company: Path) -> None:
+    shown = {
+        example.number: example.blocks["invoice"]
+        for example in examples()
+        if "invoice" in example.blocks
+    }
+    assert shown
+    for number, invoice in shown.items():
+        lines = rows(
+            company,
+            "select line_name, lines.pricing_group_values, lines.quantity, "
+            "lines.amount, pricing_unit_id, line_type, lines.amount_minor "
+            "from invoicing.invoice_lines as lines "
+            "inner join invoicing.invoices as invoices using (invoice_id) "
+            f"where invoices.customer_id = '{number}-0' "
+            "and invoices.period_start = timestamp '2026-10-01' order by line_number",
+        )
+        assert [
+            (
+                line["line_name"],
+                "|".join(
+                    f"{key}={value}"
+                    for key, value in json.loads(line["pricing_group_values"]).items()
+                ),
+                line["quantity"],
+                line["amount"],
+                (line["line_type"] == "usage" and line["pricing_unit_id"]) or "USD",
+                line["amount_minor"],
+            )
+            for line in lines
+        ] == [
+            (
+                line["line"],
+                line["values"],
+                Decimal(line["quantity"]),
+                Decimal(line["amount"]),
+                line["in"],
+                minor_units(Decimal(line["billed"]), 2),
+            )
+            for line in invoice
+        ]
 
 
 def test_each_price_model_is_on_the_page() -> None:

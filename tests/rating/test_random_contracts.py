@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from orchestration.billing_run import check_workspace
 from orchestration.dbt_runner import Dbt
 from orchestration.workspace import Workspace
 from tests.rating.random_contracts import (
+    CURRENCIES,
     MODELS,
     ONE_PRICE,
+    UNITS,
     USAGE_LINES,
     Account,
     billed_lines,
     company_of,
     expected_lines,
     random_accounts,
+    unit_of,
     values_of,
     write_workspace,
 )
+from tests.rating.reference_rater import at_12_places, minor_units
 from tests.support import rows, run_until_close
 
 SEED = 20261101
@@ -54,6 +59,45 @@ def test_every_line_is_as_the_reference_rater_has_it(
         key: (found[key], expected[key]) for key in found if found[key] != expected[key]
     }
     assert wrong == {}
+
+
+def test_units_are_turned_into_money_once(
+    billed: tuple[Path, dict[str, Account]],
+) -> None:
+    folder, accounts = billed
+    owed: dict[tuple[str, str], Decimal] = {}
+    for (customer, product, *_), (_, amount, _) in expected_lines(accounts).items():
+        if unit := unit_of(customer, product):
+            owed[customer, unit] = owed.get((customer, unit), Decimal(0)) + amount
+    expected = {
+        (customer, unit): (
+            quantity,
+            at_12_places(quantity * UNITS[unit]),
+            minor_units(
+                at_12_places(quantity * UNITS[unit]),
+                CURRENCIES[accounts[customer].currency],
+            ),
+        )
+        for (customer, unit), quantity in owed.items()
+    }
+    found = {
+        (line["customer_id"], line["pricing_unit_id"]): (
+            line["quantity"],
+            line["amount"],
+            line["amount_minor"],
+        )
+        for line in rows(
+            folder,
+            "select lines.*, invoices.customer_id "
+            "from invoicing.invoice_lines as lines "
+            "inner join invoicing.invoices as invoices using (invoice_id) "
+            "where invoices.period_start = timestamp '2026-10-01' "
+            "and lines.line_type = 'cpu_conversion'",
+        )
+    }
+    assert len(found) > 150
+    assert found == expected
+    assert any(minor for _, _, minor in found.values())
 
 
 def test_events_of_a_line_add_up_to_its_quantity(

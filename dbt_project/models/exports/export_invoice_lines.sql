@@ -23,6 +23,7 @@ final as (
         applied_to_line_id,
         quantity,
         currency,
+        pricing_unit_id,
         amount,
         amount_minor,
         period_start,

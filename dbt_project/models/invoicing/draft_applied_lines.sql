@@ -47,7 +47,9 @@ final as (
         draws.segment_id,
         draws.line_id as applied_to_line_id,
         cast(null as string) as limit_id,
+        cast(null as string) as pricing_unit_id,
         {{ to_quantity(1) }} as quantity,
+        cast(null as {{ unit_price_type() }}) as unit_price,
         {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
         -draws.drawn_minor as amount_minor
     from draws

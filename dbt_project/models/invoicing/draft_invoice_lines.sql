@@ -1,6 +1,7 @@
 {#
-  Lines of open periods: one usage line per product and group values, composites,
-  what is missing to minimums, and one applied line (negative) per usage line and grant that paid for it.
+  Lines of open periods: one usage line per product, group values and unit, composites,
+  pricing units turned into money, what is missing to minimums, and one applied line
+  (negative) per usage line and grant that paid for it.
 #}
 with
 
@@ -29,6 +30,12 @@ products as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 lines as (
 
     select * from {{ ref('draft_usage_lines') }}
@@ -46,39 +53,31 @@ final as (
         {{ hash_id('lk', [
             'lines.line_type', "coalesce(lines.product_id, '')",
             'lines.pricing_group_values', 'lines.presentation_group_values',
-            "coalesce(lines.segment_id, '') || coalesce('|' || lines.limit_id, '')",
+            "coalesce(lines.segment_id, '') || coalesce('|' || lines.limit_id, '')"
+            ~ " || coalesce('|' || lines.pricing_unit_id, '')",
         ]) }} as line_key,
         lines.invoice_id,
         cast(
             row_number() over (
                 partition by lines.invoice_id
                 order by
-                    case lines.line_type
-                        when 'usage' then 1 when 'composite' then 2
-                        when 'minimum' then 3 else 4
-                    end,
+                    {{ line_type_order() }},
                     case when lines.product_id is null then 1 else 0 end,
                     products.product_name,
                     lines.pricing_group_values,
                     lines.presentation_group_values,
+                    coalesce(lines.pricing_unit_id, ''),
                     lines.line_id
             ) as bigint
         ) as line_number,
         lines.line_type,
         lines.product_id,
-        case lines.line_type
-            when 'minimum'
-                then 'Minimum of ' || coalesce(
-                    products.product_name, contracts.contract_name, periods.contract_id
-                )
-            when 'applied_commit_or_credit'
-                then grants.grant_name || ' applied to ' || products.product_name
-            else products.product_name
-        end as line_name,
+        {{ line_name() }} as line_name,
         lines.pricing_group_values,
         lines.presentation_group_values,
         lines.segment_id,
         lines.applied_to_line_id,
+        lines.pricing_unit_id,
         lines.quantity,
         periods.currency,
         lines.amount,
@@ -95,6 +94,8 @@ final as (
             and {{ is_last_version('periods.period_end', 'products') }}
     left join contracts
         on periods.contract_id = contracts.contract_id
+    left join pricing_units
+        on lines.pricing_unit_id = pricing_units.pricing_unit_id
     left join grants
         on lines.segment_id = grants.segment_id
 

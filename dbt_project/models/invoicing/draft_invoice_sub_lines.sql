@@ -28,8 +28,10 @@ floored as (
     select
         prices.*,
         currencies.minor_unit_factor,
-        {{ floor_minor('prices.amount', 'currencies.minor_unit_factor') }}
-            as floor_minor
+        case
+            when prices.pricing_unit_id is not null then cast(0 as bigint)
+            else {{ floor_minor('prices.amount', 'currencies.minor_unit_factor') }}
+        end as floor_minor
     from prices
     inner join currencies
         on prices.currency = currencies.currency
@@ -95,6 +97,7 @@ final as (
         quantity,
         unit_price,
         currency,
+        pricing_unit_id,
         amount,
         floor_minor
         + case when remainder_rank <= left_over_minor then 1 else 0 end as amount_minor,

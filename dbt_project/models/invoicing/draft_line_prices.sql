@@ -25,6 +25,7 @@ final as (
         applied_rates.rate_id,
         applied_rates.override_id,
         applied_rates.price_model,
+        applied_rates.pricing_unit_id,
         applied_rates.currency,
         applied_rates.rate_starting_at,
         applied_rates.rate_ending_before,
@@ -43,7 +44,7 @@ final as (
             and slice_charges.rate_id = applied_rates.rate_id
             and coalesce(slice_charges.override_id, '')
             = coalesce(applied_rates.override_id, '')
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+    group by {{ range(1, 15) | join(', ') }}
     -- A stair that usage has climbed past charged and gave back the same.
     having slice_charges.charge in ('unit', 'free') or sum(slice_charges.amount) <> 0
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Lines of open periods that are no usage: composites, and what is missing to
-   minimums. #}
+{# Lines of open periods that are no usage: composites, conversions of pricing units,
+   and what is missing to minimums. #}
 with
 
 charges as (
@@ -23,7 +23,9 @@ final as (
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
         limit_id,
-        {{ to_quantity(1) }} as quantity,
+        pricing_unit_id,
+        quantity,
+        unit_price,
         amount,
         amount_minor
     from charges

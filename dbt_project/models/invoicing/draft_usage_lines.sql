@@ -22,11 +22,13 @@ final as (
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
         cast(null as string) as limit_id,
+        pricing_unit_id,
         {{ to_quantity('sum(quantity)') }} as quantity,
+        cast(null as {{ unit_price_type() }}) as unit_price,
         {{ to_amount('sum(amount)') }} as amount,
         cast(sum(amount_minor) as bigint) as amount_minor
     from rated_usage
-    group by 1, 2, 3, 4, 5, 6
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 )
 

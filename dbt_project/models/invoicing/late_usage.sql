@@ -55,6 +55,7 @@ final as (
         judged.product_id,
         judged.pricing_group_values,
         judged.presentation_group_values,
+        judged.pricing_unit_id,
         closed_invoices.late_usage_policy,
         late_invoices.late_event_count as invoice_late_event_count,
         {{ to_quantity('judged.quantity_now - judged.billed_quantity') }}

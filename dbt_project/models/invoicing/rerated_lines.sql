@@ -17,7 +17,7 @@ rated_lines as (
     union all
     select
         {{ prefixed(rerated_columns()) }},
-        {{ to_quantity(1) }} as quantity
+        quantity
     from {{ ref('period_end_charges') }}
     where rating_basis in ('rerated_at_watermark', 'rerated_now')
 
@@ -44,6 +44,7 @@ rerated as (
         max(product_id) as product_id,
         max(pricing_group_values) as pricing_group_values,
         max(presentation_group_values) as presentation_group_values,
+        max(pricing_unit_id) as pricing_unit_id,
         {{ to_quantity(
             "sum(case when rating_basis = 'rerated_now' then quantity else 0 end)"
         ) }} as quantity_now,
@@ -89,6 +90,9 @@ final as (
             rerated.presentation_group_values,
             late_billed_lines.presentation_group_values
         ) as presentation_group_values,
+        coalesce(
+            rerated.pricing_unit_id, late_billed_lines.pricing_unit_id
+        ) as pricing_unit_id,
         coalesce(late_billed_lines.quantity, 0) as billed_quantity,
         coalesce(rerated.quantity_now, 0) as quantity_now,
         coalesce(late_billed_lines.amount_minor, 0) as already_billed_minor,

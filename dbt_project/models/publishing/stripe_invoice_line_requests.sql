@@ -2,8 +2,8 @@
 
 {#
   One row a Stripe line. Amounts are Stripe's integers; quantity and price stand in the
-  description, because a price below a cent has no exact Stripe form. Lines without
-  quantity are not sent; more lines than Stripe takes become one total line.
+  description, because a price below a cent has no exact Stripe form. More lines than
+  Stripe takes become one total line.
 #}
 with
 
@@ -33,7 +33,7 @@ counted as (
     from {{ ref('invoice_lines') }} as sent_lines
     where
         sent_lines.status = 'FINALIZED'
-        and (sent_lines.quantity <> 0 or sent_lines.amount_minor <> 0)
+        and {{ is_sent_to_stripe('sent_lines.') }}
 
 ),
 

@@ -49,6 +49,7 @@ final as (
         used.product_id,
         rates.price_model,
         rates.pricing_group_values,
+        rates.pricing_unit_id,
         used.quantity,
         periods.currency,
         used.amount,

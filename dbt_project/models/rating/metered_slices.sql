@@ -1,12 +1,19 @@
 {{ config(materialized=deep_view()) }}
 
 {# The pieces that are priced one after the other: each lies in one price window and in
-   one period, and knows the metered quantity before and after it on its line. #}
+   one period, and knows the metered quantity before and after it on its line. A line is
+   in one unit: a price in another pricing unit makes another line. #}
 with
 
 periods as (
 
     select * from {{ ref('billing_periods') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('price_book_rates') }}
 
 ),
 
@@ -23,8 +30,11 @@ bounded as (
     select
         {{ hash_id('il', [
             'periods.invoice_id', "'usage'", 'all_slices.product_id',
-            'all_slices.pricing_group_values', 'all_slices.presentation_group_values',
+            'all_slices.pricing_group_values',
+            'all_slices.presentation_group_values'
+            ~ " || coalesce('|' || rates.pricing_unit_id, '')",
         ]) }} as line_id,
+        rates.pricing_unit_id,
         all_slices.*,
         greatest(
             all_slices.step_start, all_slices.price_starting_at, periods.period_start
@@ -37,6 +47,10 @@ bounded as (
     from all_slices
     inner join periods
         on all_slices.period_id = periods.period_id
+    inner join rates
+        on
+            all_slices.price_book = rates.price_book
+            and all_slices.rate_id = rates.rate_id
 
 ),
 
@@ -66,6 +80,7 @@ final as (
         presentation_group_values,
         rate_id,
         override_id,
+        pricing_unit_id,
         event_id,
         event_price,
         event_amount,

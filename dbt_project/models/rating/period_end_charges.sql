@@ -1,12 +1,18 @@
 {{ config(materialized='view') }}
 
-{# Charges of the last instant of a period: composites, and what is missing to minimums
-   where that is half a minor unit at least. #}
+{# Charges of the last instant of a period: composites, pricing units turned into money,
+   and what is missing to minimums where that is half a minor unit at least. #}
 with
 
 composite_charges as (
 
     select * from {{ ref('composite_charges') }}
+
+),
+
+unit_conversion_charges as (
+
+    select * from {{ ref('unit_conversion_charges') }}
 
 ),
 
@@ -28,9 +34,28 @@ final as (
         cast(null as string) as limit_id,
         '{}' as pricing_group_values,
         '{}' as presentation_group_values,
+        cast(null as string) as pricing_unit_id,
+        {{ to_quantity(1) }} as quantity,
+        cast(null as {{ unit_price_type() }}) as unit_price,
         amount,
         amount_minor
     from composite_charges
+    union all
+    select
+        line_id,
+        'cpu_conversion' as line_type,
+        invoice_id,
+        rating_basis,
+        cast(null as string) as product_id,
+        cast(null as string) as limit_id,
+        '{}' as pricing_group_values,
+        '{}' as presentation_group_values,
+        pricing_unit_id,
+        quantity,
+        unit_price,
+        amount,
+        amount_minor
+    from unit_conversion_charges
     union all
     select
         line_id,
@@ -41,6 +66,9 @@ final as (
         limit_id,
         pricing_group_values,
         presentation_group_values,
+        cast(null as string) as pricing_unit_id,
+        {{ to_quantity(1) }} as quantity,
+        cast(null as {{ unit_price_type() }}) as unit_price,
         amount,
         amount_minor
     from minimum_shortfalls

@@ -1,7 +1,8 @@
 {#
-  One row a slice with its exact charge, discounts and maximums taken off, and its
-  charge in minor units: the difference of the rounded running amount of its line, so
-  that slices are whole minor units and add up to the rounded line.
+  One row a slice with its exact charge, discounts and maximums taken off, and its charge
+  in minor units: the difference of the rounded running amount of its line, so that slices
+  are whole minor units and add up to the rounded line. A charge in a pricing unit is no
+  money: it stays exact and has no minor units until its conversion.
 #}
 with
 
@@ -62,6 +63,7 @@ final as (
         running.presentation_group_values,
         running.rate_id,
         running.override_id,
+        running.pricing_unit_id,
         running.metered_quantity,
         running.quantity,
         running.quantity_before,
@@ -69,10 +71,14 @@ final as (
         running.unit_price,
         periods.currency,
         running.amount,
-        {{ to_minor('running.amount_after', 'periods.minor_unit_factor') }}
-        - {{ to_minor(
-            'running.amount_after - running.amount', 'periods.minor_unit_factor'
-        ) }} as amount_minor,
+        case
+            when running.pricing_unit_id is not null then cast(0 as bigint)
+            else
+                {{ to_minor('running.amount_after', 'periods.minor_unit_factor') }}
+                - {{ to_minor(
+                    'running.amount_after - running.amount', 'periods.minor_unit_factor'
+                ) }}
+        end as amount_minor,
         running.slice_start,
         running.slice_end
     from running

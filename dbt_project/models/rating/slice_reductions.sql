@@ -64,7 +64,7 @@ reduced_{{ rank }} as (
 
     select
         *,
-        {{ to_amount(running_in('counted_in', 'amount_within')) }} as charged_after
+        {{ to_amount(running_in('counted_in, pricing_unit_id', 'amount_within')) }} as charged_after
     from within_{{ rank }}
 
 ),

@@ -36,6 +36,7 @@ final as (
         presentation_group_values,
         rate_id,
         override_id,
+        pricing_unit_id,
         event_id,
         event_price,
         event_amount,

@@ -33,6 +33,17 @@ rated as (
 
 ),
 
+{# A pricing unit without a conversion on the card at the end of the period. #}
+converted as (
+
+    select
+        line_id as row_of,
+        'unit_conversion_charges' as table_name
+    from {{ ref('unit_conversion_charges') }}
+    where amount is null
+
+),
+
 {# A rate without a price step prices nothing. #}
 priced as (
 
@@ -56,6 +67,8 @@ final as (
     select * from metered
     union all
     select * from rated
+    union all
+    select * from converted
     union all
     select * from priced
 

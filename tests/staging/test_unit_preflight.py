@@ -1,0 +1,233 @@
+"""Mistakes in prices in pricing units: each gives one message that names its place. The
+price book below is correct as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.catalog import check_catalog
+from tests.staging.test_limit_preflight import write
+
+START, LATER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
+DISCOUNTS = (
+    "discount_id,contract_id,discount_type,percentage,amount,position,product_ids,"
+    "product_tags,maximum_amount,starting_at,ending_before"
+)
+CATALOG = {
+    "customers": ["customer_id,name", "acme,Acme"],
+    "billable_metrics": ["metric_id,name,aggregation", "calls,Calls,COUNT"],
+    "products": [
+        "product_id,name,product_type,metric_id,tags,composite_product_ids,"
+        "composite_tags",
+        "calls,Calls,USAGE,calls,api,,",
+        "bulk,Bulk,USAGE,calls,api|big,,",
+        "own,Own,USAGE,calls,,,",
+        "share,Share,COMPOSITE,,,calls,",
+    ],
+    "rate_cards": [
+        "rate_card_id,name,currency",
+        "usd,Dollars,USD",
+        "eur,Euros,EUR",
+    ],
+    "pricing_units": [
+        "pricing_unit_id,pricing_unit_name",
+        "credits,Credits",
+        "tokens,Tokens",
+        "gems,Gems",
+    ],
+    # Nothing is priced in tokens, nothing in gems can be.
+    "pricing_unit_conversions": [
+        "rate_card_id,pricing_unit_id,starting_at,amount_per_unit",
+        f"usd,credits,{START},0.01",
+        f"usd,credits,{LATER},0.000000000001",
+        f"usd,tokens,{LATER},2",
+    ],
+    "rates": [
+        "rate_id,rate_card_id,product_id,price_model,unit_price,pricing_unit_id,"
+        "starting_at",
+        f"calls,usd,calls,flat,1,,{START}",
+        f"bulk,usd,bulk,flat,1,credits,{START}",
+        f"own,usd,own,flat,1,,{START}",
+        f"share,usd,share,percentage,1,,{START}",
+        f"euro,eur,calls,flat,1,,{START}",
+    ],
+    "contracts": [
+        "contract_id,customer_id,rate_card_id,starting_at",
+        f"k1,acme,usd,{START}",
+    ],
+    "overrides": [
+        "override_id,contract_id,override_type,multiplier,price_model,unit_price,"
+        "pricing_unit_id,starting_at",
+        f"cheap,k1,multiplier,0.5,,,,{START}",
+        f"mine,k1,overwrite,,flat,2,credits,{LATER}",
+    ],
+    "override_specifiers": ["override_id,product_id", "mine,own"],
+    # A percentage is for units too; amounts are for money, or over before.
+    "discounts": [
+        DISCOUNTS,
+        f"ten,k1,percentage,0.1,,1,,,,{START},",
+        f"off,k1,amount,,20,2,calls,api,,{START},",
+        f"early,k1,amount,,20,3,own,,,{START},{LATER}",
+    ],
+    "minimums": [
+        "minimum_id,contract_id,scope,product_ids,amount,starting_at,ending_before",
+        f"least,k1,product,calls,100,{START},",
+    ],
+    "maximums": [
+        "maximum_id,contract_id,scope,product_ids,amount,starting_at,ending_before",
+        f"most,k1,group,calls,100,{START},",
+    ],
+}
+
+# file, start of the row, what it becomes, line, field, problem
+MISTAKES = [
+    (
+        "rates",
+        "bulk,",
+        f"bulk,usd,bulk,flat,1,credit,{START}",
+        (3, "pricing_unit_id"),
+        "'credit' is not in catalog/pricing_units.csv",
+    ),
+    (
+        "pricing_unit_conversions",
+        "usd,tokens,",
+        f"usd,token,{LATER},2",
+        (4, "pricing_unit_id"),
+        "'token' is not in catalog/pricing_units.csv",
+    ),
+    (
+        "pricing_unit_conversions",
+        "usd,tokens,",
+        f"usd,tokens,{LATER},0",
+        (4, "amount_per_unit"),
+        "0",
+    ),
+    (
+        "pricing_unit_conversions",
+        "usd,tokens,",
+        "usd,tokens,2026-11-01T00:30Z,2",
+        (4, "starting_at"),
+        "hour",
+    ),
+    (
+        "rates",
+        "euro,",
+        f"euro,eur,calls,flat,1,credits,{START}",
+        (6, "pricing_unit_id"),
+        "'euro' is priced in 'credits', which has no conversion on rate card 'eur'",
+    ),
+    (
+        "rates",
+        "bulk,",
+        "bulk,usd,bulk,flat,1,credits,2026-09-30T23:00Z",
+        (3, "pricing_unit_id"),
+        "'bulk' is priced in 'credits', which has no conversion on rate card 'usd'",
+    ),
+    (
+        "overrides",
+        "mine,",
+        f"mine,k1,overwrite,,flat,2,gems,{LATER}",
+        (3, "pricing_unit_id"),
+        "'mine' is priced in 'gems', which has no conversion on rate card 'usd'",
+    ),
+    (
+        "overrides",
+        "cheap,",
+        f"cheap,k1,multiplier,0.5,,,credits,{START}",
+        (2, "price_model"),
+        "only an overwrite has a price of its own",
+    ),
+    (
+        "discounts",
+        "off,",
+        f"off,k1,amount,,20,2,calls|bulk,,,{START},",
+        (3, "amount, maximum_amount"),
+        "the discount 'off' is an amount of money, and 'bulk' is priced in 'credits' "
+        "by 'bulk'",
+    ),
+    (
+        "discounts",
+        "off,",
+        f"off,k1,amount,,20,2,,big,,{START},",
+        (3, "amount, maximum_amount"),
+        "the discount 'off' is an amount of money, and 'bulk' is priced in 'credits'",
+    ),
+    (
+        "discounts",
+        "ten,",
+        f"ten,k1,percentage,0.1,,1,bulk,,50,{START},",
+        (2, "amount, maximum_amount"),
+        "the discount 'ten' is an amount of money, and 'bulk' is priced in 'credits'",
+    ),
+    (
+        "discounts",
+        "early,",
+        f"early,k1,amount,,20,3,own,,,{START},",
+        (4, "amount, maximum_amount"),
+        "the discount 'early' is an amount of money, and 'own' is priced in 'credits' "
+        "by 'mine'",
+    ),
+    (
+        "minimums",
+        "least,",
+        f"least,k1,contract,,100,{START},{LATER}",
+        (2, "amount"),
+        "the minimum 'least' is an amount of money, and 'bulk' is priced in 'credits'",
+    ),
+    (
+        "maximums",
+        "most,",
+        f"most,k1,product,bulk,100,{START},",
+        (2, "amount"),
+        "the maximum 'most' is an amount of money, and 'bulk' is priced in 'credits'",
+    ),
+    (
+        "rates",
+        "share,",
+        f"share,usd,share,percentage,1,credits,{START}",
+        (5, "pricing_unit_id"),
+        "the rate 'share' of the composite 'share' is a share of money",
+    ),
+    (
+        "products",
+        "share,",
+        "share,Share,COMPOSITE,,,calls|bulk,",
+        (5, "product_id"),
+        "the composite 'share' is a share of money, and its part 'bulk' is priced in "
+        "'credits' by 'bulk'",
+    ),
+    (
+        "products",
+        "share,",
+        "share,Share,COMPOSITE,,,,big",
+        (5, "product_id"),
+        "its part 'bulk' is priced in 'credits' by 'bulk'",
+    ),
+]
+
+
+def test_the_price_book_is_correct(tmp_path: Path) -> None:
+    assert check_catalog(write(tmp_path / "company", CATALOG)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "new", "place", "problem"),
+    MISTAKES,
+    ids=lambda part: str(part)[:60],
+)
+def test_each_mistake_gives_one_message(
+    tmp_path: Path, file: str, row: str, new: str, place: tuple[int, str], problem: str
+) -> None:
+    lines = [new if line.startswith(row) else line for line in CATALOG[file]]
+    problems = check_catalog(write(tmp_path / "company", {**CATALOG, file: lines}))
+
+    assert len(problems) == 1, "\n".join(map(str, problems))
+    (found,) = problems
+    # What a composite is made of stands with the product, its price with the rate.
+    where = "rates" if (file, place[1]) == ("products", "product_id") else file
+    assert found.file == f"catalog/{where}.csv"
+    assert (found.row, found.field) == place
+    assert problem in found.problem
+    assert found.remedy
