@@ -47,6 +47,19 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# Restricts the look at all ids to those that new landings have, too. #}
+{% macro is_new_id(transaction_id, events) -%}
+    {%- if finds_new_duplicates() -%}
+        {{ candidate_hash(transaction_id) }} in (
+            select {{ candidate_hash('landed.transaction_id') }}
+            from {{ events }} as landed
+            where {{ is_new_landing('landed.landing_sequence') }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {# What landed since duplicates were last looked for. #}
 {% macro is_new_landing(landing_sequence) -%}
     {%- if finds_new_duplicates() -%}

@@ -18,23 +18,11 @@ events as (
 
 ),
 
-new_hashes as (
-
-    select distinct {{ candidate_hash('transaction_id') }} as id_hash
-    from events
-    where {{ is_new_landing('landing_sequence') }}
-
-),
-
 repeated_hashes as (
 
     select {{ candidate_hash('transaction_id') }} as id_hash
     from events
-    {% if finds_new_duplicates() -%}
-    where {{ candidate_hash('transaction_id') }} in (
-        select new_hashes.id_hash from new_hashes
-    )
-    {% endif -%}
+    where {{ is_new_id('transaction_id', 'events') }}
     group by 1
     having count(*) > 1
 
