@@ -44,10 +44,8 @@ boundaries as (
     -- 1,200 months: a contract older than a century is a typing error.
     cross join range(0, 1200) as series (period_number)
     where
-        {{ add_months(
-            "cast(date_trunc('month', contracts.starting_at) as timestamp)",
-            'series.period_number'
-        ) }} <= {{ as_of() }}
+        series.period_number
+        <= {{ month_number(as_of()) }} - {{ month_number('contracts.starting_at') }}
 
 ),
 

@@ -1,25 +1,11 @@
-{{ config(materialized='view') }}
-
 {# Combinations of product and group values of the contracts that have overrides: those
-   that usage has, and none at all, because products without keys show a line without
-   usage too. #}
+   that usage of the product's metric has, and none at all, because products without keys
+   show a line without usage too. #}
 with
 
-product_usage as (
+usage_by_period as (
 
-    select * from {{ ref('product_usage') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('billing_periods') }}
-
-),
-
-contract_products as (
-
-    select * from {{ ref('contract_products') }}
+    select * from {{ ref('usage_by_period') }}
 
 ),
 
@@ -29,16 +15,54 @@ overrides as (
 
 ),
 
+periods as (
+
+    select * from {{ ref('billing_periods') }}
+    where contract_id in (select overrides.contract_id from overrides)
+
+),
+
+contract_products as (
+
+    select * from {{ ref('contract_products') }}
+
+),
+
+products as (
+
+    select * from {{ ref('price_book_products') }}
+
+),
+
+used as (
+
+    select distinct
+        periods.price_book,
+        periods.contract_id,
+        usage_by_period.metric_id,
+        usage_by_period.key_set,
+        usage_by_period.pricing_group_values,
+        usage_by_period.presentation_group_values
+    from usage_by_period
+    inner join periods
+        on usage_by_period.period_id = periods.period_id
+
+),
+
 final as (
 
     select
-        price_book,
-        contract_id,
-        product_id,
-        pricing_group_values,
-        presentation_group_values
-    from product_usage
-    where contract_id in (select overrides.contract_id from overrides)
+        used.price_book,
+        used.contract_id,
+        products.product_id,
+        used.pricing_group_values,
+        used.presentation_group_values
+    from used
+    inner join products
+        on
+            used.price_book = products.price_book
+            and used.metric_id = products.metric_id
+            and used.key_set = products.key_set
     union
     select
         periods.price_book,
@@ -49,7 +73,6 @@ final as (
     from contract_products
     inner join periods
         on contract_products.period_id = periods.period_id
-    where periods.contract_id in (select overrides.contract_id from overrides)
 
 )
 

@@ -1,12 +1,11 @@
-{{ config(materialized='view') }}
-
-{# Combinations of group values that need a price of a card: those that usage has, and
-   none at all, because products without keys show a line without usage too. #}
+{# Combinations of group values that may need a price of a card: those that usage of the
+   product's metric has, and none at all, because products without keys show a line
+   without usage too. #}
 with
 
-product_usage as (
+usage_by_period as (
 
-    select * from {{ ref('product_usage') }}
+    select * from {{ ref('usage_by_period') }}
 
 ),
 
@@ -22,14 +21,39 @@ contract_products as (
 
 ),
 
+products as (
+
+    select * from {{ ref('price_book_products') }}
+
+),
+
+used as (
+
+    select distinct
+        periods.price_book,
+        periods.rate_card_id,
+        usage_by_period.metric_id,
+        usage_by_period.key_set,
+        usage_by_period.pricing_group_values
+    from usage_by_period
+    inner join periods
+        on usage_by_period.period_id = periods.period_id
+
+),
+
 final as (
 
     select
-        price_book,
-        rate_card_id,
-        product_id,
-        pricing_group_values
-    from product_usage
+        used.price_book,
+        used.rate_card_id,
+        products.product_id,
+        used.pricing_group_values
+    from used
+    inner join products
+        on
+            used.price_book = products.price_book
+            and used.metric_id = products.metric_id
+            and used.key_set = products.key_set
     union
     select
         periods.price_book,
