@@ -1,5 +1,6 @@
 {# What each override is for, today and as frozen: one row a specifier; an override
-   without specifiers has one row that asks for nothing. #}
+   without specifiers has one row that asks for nothing. A specifier for another billing
+   frequency than that of its contract is for nothing. #}
 {{ config(materialized='view') }}
 
 with
@@ -13,6 +14,12 @@ specifiers as (
 overrides as (
 
     select * from {{ ref('stg_catalog__overrides') }}
+
+),
+
+contracts as (
+
+    select * from {{ ref('stg_catalog__contracts') }}
 
 ),
 
@@ -35,8 +42,13 @@ final as (
         coalesce(specifiers.presentation_group_values, '{}')
             as presentation_group_values
     from overrides
+    inner join contracts
+        on overrides.contract_id = contracts.contract_id
     left join specifiers
         on overrides.override_id = specifiers.override_id
+    where
+        coalesce(specifiers.billing_frequency, contracts.billing_frequency)
+        = contracts.billing_frequency
     union all
     select
         catalog_hash as price_book,

@@ -8,6 +8,7 @@ with
 periods as (
 
     select * from {{ ref('billing_periods') }}
+    where not {{ is_at_list() }}
 
 ),
 
