@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-
-sys.path.insert(0, str(Path(__file__).parent))
 from measure import Figure, header, measure, row
 
 from orchestration.billing_run import (

@@ -10,15 +10,12 @@ session, each in a process of its own; quote the ratio, not the seconds.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from measure import Figure, header, measure, row
 
 from orchestration.sample_company import generate, stage
 
@@ -60,30 +57,6 @@ con.execute(sys.argv[1])
 """
 
 
-@dataclass(frozen=True)
-class Figure:
-    """Wall and processor seconds and peak resident megabytes of one process."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
-
-
-def measure(command: list[str]) -> Figure:
-    """Run a command to its end; raises when it fails."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Figure(
-        time.perf_counter() - started,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss / 1024,
-    )
-
-
 def one_size(events: int, folder: Path) -> list[tuple[str, Figure]]:
     """Figures of the first run, the bare query and a second run without news."""
     sample = folder / "sample"
@@ -105,18 +78,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, action="append", default=[])
     sizes = parser.parse_args().events or [1_000_000, 10_000_000]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version[:6]}")
-    print("| events | what | wall s | cpu s | peak MB | ratio to bare (wall) |")
-    print("|---|---|---|---|---|---|")
+    print(header())
     for events in sizes:
         with tempfile.TemporaryDirectory() as folder:
             figures = one_size(events, Path(folder))
         bare = next(figure for name, figure in figures if name == "bare query")
         for name, figure in figures:
-            print(
-                f"| {events:,} | {name} | {figure.wall:.1f} | {figure.cpu:.1f} "
-                f"| {figure.peak_mb:.0f} | {figure.wall / bare.wall:.1f} |"
-            )
+            print(row(f"{events:,}", name, figure, bare))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+"""A run looks only where new landings can have changed anything: it finds what a look
+at everything finds."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orchestration.billing_run import (
+    BillingRun,
+    landings_with_known_duplicates,
+    usage_days_to_meter,
+)
+from orchestration.workspace import Workspace
+from tests.rating.metered import run_metered, write, write_company
+from tests.support import instant, rows
+
+TABLES = (
+    "metering.usage_duplicates",
+    "metering.unmetered_events",
+    "metering.usage_rejections",
+    "metering.metered_usage",
+)
+
+
+def land(folder: Path, name: str, *events: tuple[str, str, str]) -> None:
+    """(id, instant, value), one file."""
+    (folder / "events" / f"{name}.ndjson").write_text(
+        "".join(
+            json.dumps(
+                {
+                    "transaction_id": event_id,
+                    "customer_id": "nobody" if value == "?" else "acme",
+                    "event_type": "reading",
+                    "timestamp": f"2026-{at}:00Z",
+                    "properties": {"value": value},
+                }
+            )
+            + "\n"
+            for event_id, at, value in events
+        )
+    )
+
+
+def found(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: rows(folder, f"select * from {table} order by all") for table in TABLES
+    }
+
+
+def run_of(folder: Path, as_of: str) -> BillingRun:
+    return BillingRun(Workspace.load(folder), instant(as_of))
+
+
+def test_new_landings_are_held_against_what_they_can_repeat(tmp_path: Path) -> None:
+    folder = tmp_path / "company"
+    write_company(
+        folder,
+        [
+            (
+                "acme",
+                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
+            )
+        ],
+    )
+    # Twice in a file, no number, nobody known.
+    land(
+        folder,
+        "first",
+        ("a", "10-01T10:00", "1"),
+        ("b", "10-02T10:00", "2"),
+        ("b", "10-02T11:00", "2"),
+        ("c", "10-03T10:00", "many"),
+        ("d", "10-03T10:00", "?"),
+    )
+    run_metered(folder, "2026-10-04")
+    # Again within the window, under another time; a number that is none.
+    land(
+        folder,
+        "second",
+        ("a", "10-05T10:00", "1"),
+        ("e", "10-05T11:00", "5"),
+        ("f", "10-05T12:00", "none"),
+    )
+    run_metered(folder, "2026-10-06")
+    assert landings_with_known_duplicates(run_of(folder, "2026-10-06")) is not None
+    # More than 34 days after the first landing, less after the second: b is an event of
+    # its own again, a and e are not.
+    land(
+        folder,
+        "third",
+        ("a", "11-08T10:00", "1"),
+        ("b", "11-08T11:00", "2"),
+        ("e", "11-08T12:00", "5"),
+        ("g", "11-09T00:30", "7"),
+    )
+    run_metered(folder, "2026-11-08T23:40")
+    by_landing = found(folder)
+
+    duplicates = {
+        (row["transaction_id"], row["landing_sequence"])
+        for row in by_landing["metering.usage_duplicates"]
+    }
+    assert duplicates == {("b", 1), ("a", 2), ("a", 3), ("e", 3)}
+    assert {
+        (row["transaction_id"], row["reason"])
+        for row in by_landing["metering.unmetered_events"]
+    } == {
+        ("c", "not_a_number"),
+        ("d", "unknown_customer"),
+        ("f", "not_a_number"),
+        ("g", "after_as_of"),
+    }
+    assert len(by_landing["metering.usage_rejections"]) == 2
+
+    everything = BillingRun(
+        Workspace.load(folder), instant("2026-11-08T23:40"), full_refresh=True
+    )
+    everything.dbt.build(
+        ("+metering",), ("test_type:data", "test_type:unit"), full_refresh=True
+    ).raise_for_failures()
+    assert found(folder) == by_landing
+
+    # The same landings once more find nothing new.
+    run_metered(folder, "2026-11-08T23:40")
+    assert found(folder) == by_landing
+
+
+def test_another_window_looks_at_everything(tmp_path: Path) -> None:
+    """Landed 5 days apart: a duplicate within 34 days, an event of its own within 2."""
+    folder = tmp_path / "company"
+    write_company(
+        folder,
+        [
+            (
+                "acme",
+                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
+            )
+        ],
+    )
+    land(folder, "first", ("a", "10-01T10:00", "1"))
+    run_metered(folder, "2026-10-02")
+    # A file of the same content would not be landed at all.
+    land(folder, "second", ("a", "10-01T10:00", "1.0"))
+    run_metered(folder, "2026-10-07")
+    assert len(found(folder)["metering.usage_duplicates"]) == 1
+
+    (folder / "meterhouse.yml").write_text("window_days: 2\n")
+    assert landings_with_known_duplicates(run_of(folder, "2026-10-07")) is None
+    run_metered(folder, "2026-10-07")
+    assert found(folder)["metering.usage_duplicates"] == []
+
+
+def test_an_event_of_the_next_hours_is_accounted_for(tmp_path: Path) -> None:
+    """At 23:30 the window of days reaches the hour that usage may be ahead."""
+    folder = tmp_path / "company"
+    write_company(
+        folder,
+        [
+            (
+                "acme",
+                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
+            )
+        ],
+    )
+    land(folder, "first", ("a", "10-01T10:00", "1"))
+    run_metered(folder, "2026-10-02T23:30")
+    assert usage_days_to_meter(run_of(folder, "2026-10-02T23:30")) == (
+        date(2026, 10, 2),
+        date(2026, 10, 4),
+    )
+    write(folder, "billing_profiles", [{"billing_profile_id": "default"}])
+    assert usage_days_to_meter(run_of(folder, "2026-10-02T23:30")) is None
