@@ -18,7 +18,6 @@ from orchestration import finance, spark
 from orchestration.catalog import catalog_hash, check_catalog
 from orchestration.dbt_runner import Dbt, DbtError, DbtResult, NodeResult
 from orchestration.landing import LandingSummary, land
-from orchestration.landing.validate import FUTURE_TOLERANCE
 from orchestration.operations import Operations, export_to_parquet
 from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace, WorkspaceError
@@ -42,6 +41,14 @@ BEFORE_CLOSE = (
     "invoicing",
 )
 READERS = ("tag:reader",)
+# Tables of the metering stage that a run makes again for some days only.
+METERED_BY_DAY = (
+    "metered_usage",
+    "metered_values",
+    "metered_events",
+    "unmetered_events",
+    "usage_rejections",
+)
 AFTER_LOAD = ("payments", "reconciliation", "exports")
 
 # Stripe collects up to an hour after an invoice is finalized; the sandbox's clock goes
@@ -184,34 +191,45 @@ def usage_days_to_meter(run: BillingRun) -> tuple[date, date] | None:
     ran; None = all days.
 
     All days when the price book changed (aliases, metrics and keys decide what is
-    metered), the grain changed or the run looks back in time.
+    metered), the grain or the window of duplicates did, or the run looks back in time.
     """
-    if run.dbt_target != "duckdb" or run.workspace.settings.metric_models:
+    settings = run.workspace.settings
+    if run.dbt_target != "duckdb" or settings.metric_models:
         # What an SQL metric reads may change without an event landing.
         return None
-    built = run.warehouse.rows_or_none("select * from ops.metered_build")
-    if not built:
+    builds = [
+        run.warehouse.rows_or_none(f"select * from ops.{table}_build")
+        for table in METERED_BY_DAY
+    ]
+    last = [build[0] for build in builds if build]
+    if len(last) < len(METERED_BY_DAY):
         return None
-    last = built[0]
-    if last["catalog_hash"] != catalog_hash(run.workspace):
+    now = (catalog_hash(run.workspace), settings.metering_grain, settings.window_days)
+    if any(
+        (build["catalog_hash"], build.get("metering_grain"), build.get("window_days"))
+        != now
+        for build in last
+    ):
         return None
-    if last.get("metering_grain") != run.workspace.settings.metering_grain:
+    metered_until = [build["as_of"].replace(tzinfo=UTC) for build in last]
+    if max(metered_until) > run.as_of:
         return None
-    metered_until = last["as_of"].replace(tzinfo=UTC)
-    if metered_until > run.as_of:
-        return None
+    watermark = min(build["watermark"] for build in last)
     operations = Operations.open(run.workspace)
     try:
-        new_days = [
-            row["min_event_date"]
+        new = [
+            row
             for row in operations.landings()
-            if row["landing_sequence"] > last["watermark"] and row["min_event_date"]
+            if row["landing_sequence"] > watermark and row["min_event_date"]
         ]
     finally:
         operations.close()
-    first = min([metered_until.date(), *new_days])
     # What is dated ahead is not metered yet, but accounted for.
-    return first, (run.as_of + FUTURE_TOLERANCE).date() + timedelta(days=1)
+    days = [min(metered_until).date(), run.as_of.date()]
+    days += [
+        row[bound] for row in new for bound in ("min_event_date", "max_event_date")
+    ]
+    return min(days), max(days) + timedelta(days=1)
 
 
 def landings_with_known_duplicates(run: BillingRun) -> tuple[int, date] | None:
@@ -226,9 +244,13 @@ def landings_with_known_duplicates(run: BillingRun) -> tuple[int, date] | None:
     watermark = int(built[0]["watermark"])
     operations = Operations.open(run.workspace)
     try:
-        landings = [row for row in operations.landings() if row["min_event_date"]]
+        manifest = operations.landings()
     finally:
         operations.close()
+    if watermark and watermark not in {row["landing_sequence"] for row in manifest}:
+        # Not the manifest that the warehouse was made with: a copy has none.
+        return None
+    landings = [row for row in manifest if row["min_event_date"]]
     new = [row for row in landings if row["landing_sequence"] > watermark]
     if not new:
         return watermark, run.as_of.date()

@@ -332,7 +332,7 @@ def _last_run(
     last = warehouse.rows_or_none("select * from ops.build")
     if drafts is None or not last:
         raise RunRefused(_nothing_to_compare(workspace))
-    metered = warehouse.rows_or_none("select * from ops.metered_build") or []
+    metered = warehouse.rows_or_none("select * from ops.metered_usage_build") or []
     for build in (*last, *metered):
         if drafts in ([], [{"build_id": build["build_id"]}]):
             return build, []
@@ -363,7 +363,9 @@ def _is_metered(
 ) -> bool:
     """Do the metered rows of the last run hold under the edited catalog? They do when
     no file that metering reads was edited. What an SQL metric reads is not known."""
-    metered = run.warehouse.rows_or_none("select catalog_hash from ops.metered_build")
+    metered = run.warehouse.rows_or_none(
+        "select catalog_hash from ops.metered_usage_build"
+    )
     if not metered or changed is None or run.workspace.settings.metric_models:
         return False
     if metered[0]["catalog_hash"] != last["catalog_hash"]:

@@ -109,7 +109,7 @@ def _metered_until(settings: RunSettings) -> datetime:
     if settings.dbt_target == "duckdb":
         with exclusive(settings.workspace):
             built = Warehouse(settings.workspace).rows_or_none(
-                "select as_of from ops.metered_build"
+                "select as_of from ops.metered_usage_build"
             )
         if built:
             metered: datetime = built[0]["as_of"].replace(tzinfo=UTC)

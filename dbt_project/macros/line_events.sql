@@ -133,8 +133,7 @@
         where
             late_events.invoice_id is null
             and (
-                metered_events.event_at >= lines.period_start
-                or lines.watermark is null
+                lines.watermark is null
                 or metered_events.landing_sequence <= lines.watermark
             )
 

@@ -371,12 +371,13 @@
     {% endif %}
 {%- endmacro %}
 
-{# What the next run must know to meter only what changed since. #}
+{# What the next run must know to make the table of new days only: each table keeps its
+   own build, for a run may die between them. #}
 {% macro remember_metered_build() -%}
     {{ return(adapter.dispatch('remember_metered_build', 'meterhouse')()) }}
 {%- endmacro %}
 {% macro default__remember_metered_build() -%}
-    create or replace table ops.metered_build as select * from ops.build
+    create or replace table ops.{{ this.identifier }}_build as select * from ops.build
 {%- endmacro %}
 {# Spark meters all days each time (see metering_materialization). #}
 {% macro spark__remember_metered_build() -%}
@@ -387,7 +388,7 @@
 {%- endmacro %}
 {% macro default__remember_duplicates_build() -%}
     create or replace table ops.duplicates_build as
-    select watermark, {{ var('dedup_window_days') | int }} as window_days from ops.build
+    select watermark, window_days from ops.build
 {%- endmacro %}
 {% macro spark__remember_duplicates_build() -%}
 {%- endmacro %}

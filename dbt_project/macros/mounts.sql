@@ -200,12 +200,13 @@
         ~ "where state = 'landed') as watermark, '"
         ~ var('code_version', '0.1.0') ~ "' as code_version, '"
         ~ var('stripe_mode') ~ "' as stripe_mode, '"
-        ~ var('metering_grain') ~ "' as metering_grain) "
+        ~ var('metering_grain') ~ "' as metering_grain, "
+        ~ var('dedup_window_days') ~ " as window_days) "
         ~ 'select substr(' ~ sha256_text(content_text([
             ['as_of', 'instant'], ['catalog_hash', 'text'], ['watermark', 'integer'], ['code_version', 'text'],
             ['metering_grain', 'text'],
         ])) ~ ', 1, 24) as build_id, as_of, catalog_hash, watermark, code_version, stripe_mode, '
-        ~ 'metering_grain from inputs'
+        ~ 'metering_grain, window_days from inputs'
     ) %}
 {% endmacro %}
 

@@ -330,6 +330,26 @@ STATEMENTS = [
         " and customer_id = 'acme' and usage_hour < timestamp '2026-10-01'",
     ),
     Case(
+        "a duplicate is not known as one",
+        {"law_1_every_event_has_one_fate", "law_1_no_event_counts_twice"},
+        "delete from metering.usage_duplicates",
+    ),
+    Case(
+        "a line in a unit is turned into no money",
+        {"law_3_conversion_equals_its_lines"},
+        "update invoicing.draft_invoice_lines set pricing_unit_id = 'credits'"
+        " where line_type = 'usage' and product_id = 'tokens'",
+    ),
+    Case(
+        "ten dollars are taken off credits",
+        {"check_amounts_are_in_one_unit"},
+        "create or replace view rating.adjusted_slices as select slice_id,"
+        " 'ten' as adjustment_id, cast(null as decimal(18, 12)) as percentage,"
+        " cast(null as decimal(32, 12)) as maximum_amount from rating.usage_slices;"
+        " update rating.rated_usage set pricing_unit_id = 'credits'"
+        " where rating_basis = 'open'",
+    ),
+    Case(
         "increments are lost",
         {
             "law_2_every_metered_unit_is_rated_once",

@@ -8,13 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from orchestration.billing_run import (
     BillingRun,
+    copy_operations,
+    land_usage,
     landings_with_known_duplicates,
     usage_days_to_meter,
 )
 from orchestration.workspace import Workspace
-from tests.rating.metered import run_metered, write, write_company
+from tests.rating.metered import run_metered, write_company
 from tests.support import instant, rows
 
 TABLES = (
@@ -26,16 +30,16 @@ TABLES = (
 
 
 def land(folder: Path, name: str, *events: tuple[str, str, str]) -> None:
-    """(id, instant, value), one file."""
+    """(id, instant, value), one file; "-" is no value, "?" a sender nobody knows."""
     (folder / "events" / f"{name}.ndjson").write_text(
         "".join(
             json.dumps(
                 {
                     "transaction_id": event_id,
-                    "customer_id": "nobody" if value == "?" else "acme",
+                    "customer_id": "nobody" if value.endswith("?") else "acme",
                     "event_type": "reading",
                     "timestamp": f"2026-{at}:00Z",
-                    "properties": {"value": value},
+                    "properties": {} if value == "-" else {"value": value.strip("?")},
                 }
             )
             + "\n"
@@ -65,24 +69,24 @@ def test_new_landings_are_held_against_what_they_can_repeat(tmp_path: Path) -> N
             )
         ],
     )
-    # Twice in a file, no number, nobody known.
+    # Twice in a file, no value, nobody known.
     land(
         folder,
         "first",
         ("a", "10-01T10:00", "1"),
         ("b", "10-02T10:00", "2"),
         ("b", "10-02T11:00", "2"),
-        ("c", "10-03T10:00", "many"),
-        ("d", "10-03T10:00", "?"),
+        ("c", "10-03T10:00", "-"),
+        ("d", "10-03T10:00", "1?"),
     )
     run_metered(folder, "2026-10-04")
-    # Again within the window, under another time; a number that is none.
+    # Again within the window, under another time; one without a value.
     land(
         folder,
         "second",
         ("a", "10-05T10:00", "1"),
         ("e", "10-05T11:00", "5"),
-        ("f", "10-05T12:00", "none"),
+        ("f", "10-05T12:00", "-"),
     )
     run_metered(folder, "2026-10-06")
     assert landings_with_known_duplicates(run_of(folder, "2026-10-06")) is not None
@@ -108,9 +112,9 @@ def test_new_landings_are_held_against_what_they_can_repeat(tmp_path: Path) -> N
         (row["transaction_id"], row["reason"])
         for row in by_landing["metering.unmetered_events"]
     } == {
-        ("c", "not_a_number"),
+        ("c", "value_not_a_number"),
         ("d", "unknown_customer"),
-        ("f", "not_a_number"),
+        ("f", "value_not_a_number"),
         ("g", "after_as_of"),
     }
     assert len(by_landing["metering.usage_rejections"]) == 2
@@ -149,12 +153,19 @@ def test_another_window_looks_at_everything(tmp_path: Path) -> None:
 
     (folder / "meterhouse.yml").write_text("window_days: 2\n")
     assert landings_with_known_duplicates(run_of(folder, "2026-10-07")) is None
+    assert usage_days_to_meter(run_of(folder, "2026-10-07")) is None
     run_metered(folder, "2026-10-07")
     assert found(folder)["metering.usage_duplicates"] == []
+    (metered,) = found(folder)["metering.metered_usage"]
+    assert metered["event_count"] == 2
+
+    # A copy without the manifest, as `meterhouse diff` makes one, knows nothing.
+    (folder / "operations.sqlite").rename(folder / "elsewhere.sqlite")
+    assert landings_with_known_duplicates(run_of(folder, "2026-10-07")) is None
 
 
 def test_an_event_of_the_next_hours_is_accounted_for(tmp_path: Path) -> None:
-    """At 23:30 the window of days reaches the hour that usage may be ahead."""
+    """At 23:30 usage may be ahead by an hour, and the hour lies in the next day."""
     folder = tmp_path / "company"
     write_company(
         folder,
@@ -167,9 +178,44 @@ def test_an_event_of_the_next_hours_is_accounted_for(tmp_path: Path) -> None:
     )
     land(folder, "first", ("a", "10-01T10:00", "1"))
     run_metered(folder, "2026-10-02T23:30")
-    assert usage_days_to_meter(run_of(folder, "2026-10-02T23:30")) == (
-        date(2026, 10, 2),
-        date(2026, 10, 4),
+    days = usage_days_to_meter(run_of(folder, "2026-10-02T23:30"))
+    assert days == (date(2026, 10, 2), date(2026, 10, 3))
+    land(folder, "second", ("b", "10-03T00:15", "1"))
+    run_metered(folder, "2026-10-02T23:30")
+    for _ in range(2):
+        assert [
+            (row["transaction_id"], row["reason"])
+            for row in found(folder)["metering.unmetered_events"]
+        ] == [("b", "after_as_of")]
+        run_metered(folder, "2026-10-02T23:30")
+
+
+def test_each_table_of_the_days_has_a_build_of_its_own(tmp_path: Path) -> None:
+    """What died between two tables is made again, whatever the other one remembers."""
+    folder = tmp_path / "company"
+    write_company(
+        folder,
+        [
+            (
+                "acme",
+                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
+            )
+        ],
     )
-    write(folder, "billing_profiles", [{"billing_profile_id": "default"}])
-    assert usage_days_to_meter(run_of(folder, "2026-10-02T23:30")) is None
+    land(folder, "first", ("a", "10-01T10:00", "1"))
+    run_metered(folder, "2026-10-02")
+    land(folder, "second", ("b", "09-20T10:00", "-"))
+    run = run_of(folder, "2026-10-03")
+    land_usage(run)
+    copy_operations(run)
+    run.dbt.build(
+        ("metered_usage", "usage_duplicates"), ("test_type:data", "test_type:unit")
+    ).raise_for_failures()
+    days = usage_days_to_meter(run_of(folder, "2026-10-03"))
+    assert days == (date(2026, 9, 20), date(2026, 10, 4))
+    run_metered(folder, "2026-10-03")
+    assert len(found(folder)["metering.usage_rejections"]) == 1
+
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("update ops.metered_values_build set catalog_hash = 'edited'")
+    assert usage_days_to_meter(run_of(folder, "2026-10-03")) is None

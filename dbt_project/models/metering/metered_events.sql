@@ -3,6 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook="{{ delete_metered_days() }}",
+    post_hook="{{ remember_metered_build() }}",
 ) }}
 
 {# Events of metrics that some price looks at one by one: fees, limits, free events, and

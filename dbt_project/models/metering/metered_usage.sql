@@ -8,10 +8,6 @@
 
 {# An SQL metric is a model of the workspace; the price book names it only at run time. #}
 {%- for model in var('metric_models') %}{% do ref(model) %}{% endfor %}
-{# What is remembered when this table is done must hold for the others of its days too. #}
-{%- for model in ('metered_values', 'metered_events', 'unmetered_events', 'usage_rejections') %}
-{%- do ref(model) %}
-{%- endfor %}
 {%- set plan = metering_plan() %}
 {%- set flat = event_properties() %}
 

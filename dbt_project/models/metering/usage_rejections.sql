@@ -3,6 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook="{{ delete_rejections() }}",
+    post_hook="{{ remember_metered_build() }}",
 ) }}
 {%- set plan = metering_plan() %}
 

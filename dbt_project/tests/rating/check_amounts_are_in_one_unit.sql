@@ -64,7 +64,13 @@ composed as (
     inner join {{ ref('billing_periods') }} as periods
         on unit_usage.period_id = periods.period_id
     inner join {{ ref('composite_charges') }} as composites
-        on unit_usage.period_id = composites.period_id
+        on unit_usage.invoice_id = composites.invoice_id
+    inner join {{ ref('price_book_rates') }} as rates
+        on
+            periods.price_book = rates.price_book
+            and composites.rate_id = rates.rate_id
+            and unit_usage.rating_basis = composites.rating_basis
+            || case when rates.use_list_prices then '_at_list' else '' end
     inner join {{ ref('price_book_products') }} as composite
         on
             periods.price_book = composite.price_book
