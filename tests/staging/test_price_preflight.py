@@ -398,8 +398,8 @@ EDITS = [
         "bands,",
         "ten,,region=eu,",
         3,
-        "override_id, product_id, product_tags, pricing_group_values, "
-        "presentation_group_values",
+        "override_id, product_id, product_tags, billing_frequency, "
+        "pricing_group_values, presentation_group_values",
         "stands already in row 2",
     ),
     Edit(
