@@ -242,25 +242,22 @@
 {% endmacro %}
 
 {# Fill empty books from Parquet files (orchestration/backup.py). One transaction, the
-   headers last, and never into books that hold a close. #}
-{% macro restore_books(folder) %}
+   headers last, and never into books that hold a close. Tables and columns of later
+   migrations than the backup's stay empty. #}
+{% macro restore_books(folder, tables) %}
     {% if execute %}
         {% do run_query('create schema if not exists books') %}
         {{ create_books() }}
         {% if fetch_rows('select count(*) as closes from books.closes')[0].closes | int > 0 %}
             {{ exceptions.raise_compiler_error('restore refused: the books are not empty') }}
         {% endif %}
-        {% set tables = books_tables() %}
-        {% set order = tables.keys() | reject('equalto', 'closes') | list + ['closes'] %}
+        {% set order = tables | reject('equalto', 'closes') | list + ['closes'] %}
         {% do begin_close() %}
         {% for table in order %}
-            {% set columns = ['close_id'] %}
-            {% for column, type in tables[table] %}
-                {% do columns.append(column) %}
-            {% endfor %}
+            {% set kept = parquet_file(folder ~ '/' ~ table ~ '.parquet') %}
+            {% set columns = run_query('select * from ' ~ kept ~ ' limit 0').column_names | join(', ') %}
             {% do run_query(
-                'insert into books.' ~ table ~ ' (' ~ columns | join(', ') ~ ') select '
-                ~ columns | join(', ') ~ ' from ' ~ parquet_file(folder ~ '/' ~ table ~ '.parquet')
+                'insert into books.' ~ table ~ ' (' ~ columns ~ ') select ' ~ columns ~ ' from ' ~ kept
             ) %}
         {% endfor %}
         {% do commit_close() %}

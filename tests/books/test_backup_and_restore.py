@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.backup import back_up, restore
@@ -88,6 +90,37 @@ def test_a_damaged_backup_is_refused_by_name(
     with pytest.raises(RunRefused, match=r"damaged: books/invoices\.parquet"):
         restore(workspace, name)
     assert not workspace.warehouse.exists()
+
+
+def test_a_backup_of_before_a_migration_is_restored(
+    sample_workspace: Path, tmp_path: Path
+) -> None:
+    """Without the table and the column that a later version of the books has."""
+    folder = copy_of(sample_workspace, tmp_path / "company")
+    workspace = Workspace.load(folder)
+    before = digests(folder)
+    name = back_up(workspace)
+    path = workspace.backups / f"{name}.json"
+    manifest = json.loads(path.read_text())
+    objects = workspace.backups / "objects"
+    lines = "books/invoice_lines.parquet"
+    now = objects / manifest["files"][lines][:2] / manifest["files"][lines]
+    older = tmp_path / "older.parquet"
+    duckdb.sql(
+        f"copy (select * exclude (pricing_unit_id) from read_parquet('{now}')) "
+        f"to '{older}' (format parquet)"
+    )
+    checksum = hashlib.sha256(older.read_bytes()).hexdigest()
+    (objects / checksum[:2]).mkdir(exist_ok=True)
+    shutil.copyfile(older, objects / checksum[:2] / checksum)
+    manifest["files"][lines] = checksum
+    del manifest["files"]["books/frozen_pricing_unit_conversions.parquet"]
+    path.write_text(json.dumps(manifest))
+    workspace.warehouse.unlink()
+
+    restore(workspace, name)
+
+    assert digests(folder) == before
 
 
 def test_nothing_closed_is_nothing_to_back_up(
