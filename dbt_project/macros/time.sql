@@ -102,7 +102,7 @@
     {%- else -%}
         ({{ level }})
         * cast({{ steps }} as decimal(7, 0))
-        {%- if grain_minutes() != 60 %} * cast({{ grain_minutes() / 60 }} as decimal(4, 2)){% endif %}
+        {%- if grain_minutes() != 60 %} * cast({{ {15: '0.25', 1440: '24'}[grain_minutes()] }} as decimal(4, 2)){% endif %}
     {%- endif -%}
 {%- endmacro %}
 
