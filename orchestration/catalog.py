@@ -405,7 +405,7 @@ def _check_type(
             "'{0}' is a date or time that does not exist",
             "Correct the day, the month or the hour.",
         )
-    if column.meta.get("hourly"):
+    if column.meta.get("on_grain"):
         _check_grain(find, typed, grain)
     if (minimum := column.meta.get("minimum")) is not None:
         find(f"{typed} < {minimum}", "'{0}' is too small", f"At least {minimum}.")

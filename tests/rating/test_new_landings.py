@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from orchestration.billing_run import (
     BillingRun,
@@ -48,6 +49,14 @@ def land(folder: Path, name: str, *events: tuple[str, str, str]) -> None:
     )
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A company that is billed the sum of its readings."""
+    metric = {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"}
+    write_company(tmp_path / "company", [("acme", metric)])
+    return tmp_path / "company"
+
+
 def found(folder: Path) -> dict[str, list[dict[str, Any]]]:
     return {
         table: rows(folder, f"select * from {table} order by all") for table in TABLES
@@ -58,17 +67,7 @@ def run_of(folder: Path, as_of: str) -> BillingRun:
     return BillingRun(Workspace.load(folder), instant(as_of))
 
 
-def test_new_landings_are_held_against_what_they_can_repeat(tmp_path: Path) -> None:
-    folder = tmp_path / "company"
-    write_company(
-        folder,
-        [
-            (
-                "acme",
-                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
-            )
-        ],
-    )
+def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> None:
     # Twice in a file, no value, nobody known.
     land(
         folder,
@@ -132,18 +131,8 @@ def test_new_landings_are_held_against_what_they_can_repeat(tmp_path: Path) -> N
     assert found(folder) == by_landing
 
 
-def test_another_window_looks_at_everything(tmp_path: Path) -> None:
+def test_another_window_looks_at_everything(folder: Path) -> None:
     """Landed 5 days apart: a duplicate within 34 days, an event of its own within 2."""
-    folder = tmp_path / "company"
-    write_company(
-        folder,
-        [
-            (
-                "acme",
-                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
-            )
-        ],
-    )
     land(folder, "first", ("a", "10-01T10:00", "1"))
     run_metered(folder, "2026-10-02")
     # A file of the same content would not be landed at all.
@@ -164,18 +153,8 @@ def test_another_window_looks_at_everything(tmp_path: Path) -> None:
     assert landings_with_known_duplicates(run_of(folder, "2026-10-07")) is None
 
 
-def test_an_event_of_the_next_hours_is_accounted_for(tmp_path: Path) -> None:
+def test_an_event_of_the_next_hours_is_accounted_for(folder: Path) -> None:
     """At 23:30 usage may be ahead by an hour, and the hour lies in the next day."""
-    folder = tmp_path / "company"
-    write_company(
-        folder,
-        [
-            (
-                "acme",
-                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
-            )
-        ],
-    )
     land(folder, "first", ("a", "10-01T10:00", "1"))
     run_metered(folder, "2026-10-02T23:30")
     days = usage_days_to_meter(run_of(folder, "2026-10-02T23:30"))
@@ -190,18 +169,8 @@ def test_an_event_of_the_next_hours_is_accounted_for(tmp_path: Path) -> None:
         run_metered(folder, "2026-10-02T23:30")
 
 
-def test_each_table_of_the_days_has_a_build_of_its_own(tmp_path: Path) -> None:
+def test_each_table_of_the_days_has_a_build_of_its_own(folder: Path) -> None:
     """What died between two tables is made again, whatever the other one remembers."""
-    folder = tmp_path / "company"
-    write_company(
-        folder,
-        [
-            (
-                "acme",
-                {"metric_id": "sum", "aggregation": "SUM", "aggregation_key": "value"},
-            )
-        ],
-    )
     land(folder, "first", ("a", "10-01T10:00", "1"))
     run_metered(folder, "2026-10-02")
     land(folder, "second", ("b", "09-20T10:00", "-"))
