@@ -2,12 +2,14 @@
 
 The lake is written as landing leaves it: one sorted, compressed Parquet file a day and
 batch. 100,000 customers by default, their events skewed with the cube, five meters with
-three dimensions each, 1 % of the events resent. The bare query drops repeated ids
-exactly and adds up to the grain of `metered_usage`. Every figure is of a process of its
-own.
+three dimensions each, 1 % of the events resent. A customer has one region, one team and
+two models; with --spread each event takes any of all 60 combinations instead. The bare
+query drops repeated ids exactly and adds up to the grain of `metered_usage`. Every
+figure is of a process of its own.
 
     python benchmarks/metering_and_rating.py --events 10000000
     python benchmarks/metering_and_rating.py --events 10000000 --grain day
+    python benchmarks/metering_and_rating.py --events 10000000 --spread
     python benchmarks/metering_and_rating.py --per-day 100000 --days 30 --days 365
 """
 
@@ -160,9 +162,21 @@ def write_catalog(folder: Path, customers: int, first_day: date, grain: str) -> 
 
 
 def land_days(
-    workspace: Workspace, days: Sequence[date], per_day: int, customers: int
+    workspace: Workspace,
+    days: Sequence[date],
+    per_day: int,
+    customers: int,
+    is_spread: bool = False,
 ) -> None:
     """One landing a day. The text of all properties, which no model reads, is blank."""
+    model, region, team = (
+        f"floor(random() * {count})::int" if is_spread else own
+        for count, own in (
+            (MODELS, f"(who + (random() < 0.3)::int) % {MODELS}"),
+            (REGIONS, f"(who // {MODELS}) % {REGIONS}"),
+            (TEAMS, f"(who // {MODELS * REGIONS}) % {TEAMS}"),
+        )
+    )
     keys = usage_keys(workspace)
     ensure_schema_files(workspace, keys)
     operations = Operations.open(workspace)
@@ -201,17 +215,20 @@ def land_days(
             copy (
                 select {columns} from (
                     select
-                        range as number,
-                        'c' || lpad(
-                            floor({customers} * pow(random(), 3))::int::text, 6, '0'
-                        ) as customer,
+                        event as number,
+                        'c' || lpad(who::text, 6, '0') as customer,
                         {_one_of(list(METERS))} as event_type,
                         floor(random() * 86400000000)::bigint as moment,
                         (1 + floor(random() * 1000))::int::text as amount,
-                        'm' || floor(random() * {MODELS})::int as model,
-                        'r' || floor(random() * {REGIONS})::int as region,
-                        't' || floor(random() * {TEAMS})::int as team
-                    from range({per_day})
+                        'm' || {model} as model,
+                        'r' || {region} as region,
+                        't' || {team} as team
+                    from (
+                        select
+                            range as event,
+                            floor({customers} * pow(random(), 3))::int as who
+                        from range({per_day})
+                    )
                 )
                 order by customer_ref, event_type, event_at
             ) to '{target}/{sequence}-0.parquet'
@@ -272,15 +289,17 @@ def midnight_after(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
-def one_size(events: int, grain: str, customers: int, folder: Path) -> None:
+def one_size(
+    events: int, grain: str, customers: int, is_spread: bool, folder: Path
+) -> None:
     """Metering and rating of 30 days at once."""
     days = [LAST_DAY - timedelta(days=back) for back in reversed(range(30))]
     write_catalog(folder, customers, days[0], grain)
     workspace = Workspace.load(folder)
-    land_days(workspace, days, events // 30, customers)
+    land_days(workspace, days, events // 30, customers, is_spread)
     query = BARE_QUERY.format(lake=workspace.lake, grain=grain)
     bare = measure([sys.executable, "-c", BARE_PROGRAM, query, str(folder / "spilled")])
-    label = f"{events:,} by {grain}"
+    label = f"{events:,} by {grain}{', spread' if is_spread else ''}"
     print(row(label, "bare query", bare, bare), flush=True)
     as_of = midnight_after(LAST_DAY)
     for stage in ("metering", "rating"):
@@ -316,6 +335,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, action="append", default=[])
     parser.add_argument("--grain", default="hour", choices=["hour", "day"])
+    parser.add_argument("--spread", action="store_true")
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--per-day", type=int, default=100_000)
     parser.add_argument("--days", type=int, action="append", default=[])
@@ -329,7 +349,8 @@ def main() -> None:
     print(header())
     for events in given.events:
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
-            one_size(events, given.grain, given.customers, Path(name) / "workspace")
+            folder = Path(name) / "workspace"
+            one_size(events, given.grain, given.customers, given.spread, folder)
     for history in given.days:
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             folder = Path(name) / "workspace"

@@ -1,3 +1,4 @@
+{{ config(materialized=deep_view()) }}
 {% set kept = 'slice_id, line_id, period_id, price_book, rate_id, override_id, '
     ~ 'event_id, event_price, event_amount' -%}
 {#

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {#
   What prices that look at each event add to their steps: the amount that the event itself
   carries, the fee, and what brings the event up to its minimum or down to its maximum. A

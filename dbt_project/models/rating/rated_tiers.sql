@@ -1,3 +1,5 @@
+{{ config(materialized=deep_view()) }}
+
 {# The charges of every slice: what the steps of its price make, and what single events
    add. #}
 with
