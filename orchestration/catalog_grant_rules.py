@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from orchestration.catalog_findings import Findings
+from orchestration.catalog_findings import FOREVER, Findings
 from orchestration.catalog_specifiers import specified_keys_exist
 
 GRANTS = (("commits", "commit_id", "commit"), ("credits", "credit_id", "credit"))
+RECURRING = ("recurring_commits", "recurring_commit_id", "recurring commit")
+
+
+# How many grants a specifier names.
+_NAMED = (
+    "((s.commit_id is not null)::int + (s.credit_id is not null)::int"
+    " + (s.recurring_commit_id is not null)::int)"
+)
 
 
 def check(findings: Findings) -> None:
     """Run every rule."""
-    for table in ("access_schedules", "grant_specifiers"):
-        findings.rows(
-            f"catalog/{table}.csv",
-            "commit_id",
-            f"select line from {table} where (commit_id is null) = (credit_id is null)",
-            "the row does not name one commit or credit",
-            "Fill in commit_id or credit_id, not both.",
-        )
+    findings.rows(
+        "catalog/access_schedules.csv",
+        "commit_id",
+        "select line from access_schedules "
+        "where (commit_id is null) = (credit_id is null)",
+        "the row does not name one commit or credit",
+        "Fill in commit_id or credit_id, not both.",
+    )
+    findings.rows(
+        "catalog/grant_specifiers.csv",
+        "commit_id",
+        f"select line from grant_specifiers as s where {_NAMED} <> 1",
+        "the row does not name one commit, credit or recurring commit",
+        "Fill in one of commit_id, credit_id and recurring_commit_id.",
+    )
     for table, key, one in GRANTS:
         _segments(findings, table, key, one)
         _contracts(findings, table, key, one)
         _scopes(findings, table, key, one)
+    _scopes(findings, *RECURRING)
     _specifiers(findings)
+    _recurring(findings)
 
 
 def _segments(findings: Findings, table: str, key: str, one: str) -> None:
@@ -111,7 +128,7 @@ def _scopes(findings: Findings, table: str, key: str, one: str) -> None:
         f"select min(s.line), s.{key} from grant_specifiers as s "
         f"join {table} as g on s.{key} = g.{key} where "
         "coalesce(g.applicable_product_ids, g.applicable_product_tags) is not null "
-        "and (s.commit_id is null or s.credit_id is null) group by 2",
+        f"and {_NAMED} = 1 group by 2",
         f"the {one} '{{0}}' lists its products and has a specifier too",
         f"Blank applicable_product_ids and applicable_product_tags in {file}, or "
         "remove the specifier.",
@@ -139,7 +156,8 @@ def _specifiers(findings: Findings) -> None:
     findings.rows(
         file,
         "product_id",
-        "select line, coalesce(commit_id, credit_id) from grant_specifiers where "
+        "select line, coalesce(commit_id, credit_id, recurring_commit_id) "
+        "from grant_specifiers where "
         "coalesce(product_id, product_tags, pricing_group_values, "
         "presentation_group_values) is null",
         "the specifier of '{0}' asks for nothing",
@@ -176,4 +194,42 @@ def _specifiers(findings: Findings) -> None:
         """,
         "two segments of '{0}' start at one instant, see row {1}",
         "Make them one segment, or two grants.",
+    )
+
+
+def _recurring(findings: Findings) -> None:
+    table, key, one = RECURRING
+    file = f"catalog/{table}.csv"
+    findings.rows(
+        file,
+        "invoice_amount",
+        f"select line, {key} from {table} "
+        "where grant_type = 'CREDIT' and invoice_amount is not null",
+        f"the {one} '{{0}}' gives credits, which nobody pays for",
+        "Leave invoice_amount blank, or make the grant_type PREPAID_COMMIT.",
+    )
+    findings.rows(
+        file,
+        "recurrence_frequency",
+        f"""
+        select b.line, a.{key}, b.{key} from {table} as a join {table} as b
+            on a.contract_id = b.contract_id and a.line < b.line
+            and a.recurrence_frequency = 'DAILY' and b.recurrence_frequency = 'DAILY'
+            and a.starting_at_ < coalesce(b.ending_before_, {FOREVER})
+            and b.starting_at_ < coalesce(a.ending_before_, {FOREVER})
+        """,
+        "the recurring commits '{0}' and '{1}' both give one a day to one contract",
+        "Make them one, or give the other by the week.",
+    )
+    findings.rows(
+        file,
+        "starting_at",
+        f"""
+        select r.line, r.{key}, c.contract_id, c.starting_at
+        from {table} as r join contracts as c on r.contract_id = c.contract_id
+        where r.starting_at_ < c.starting_at_
+            or r.starting_at_ >= coalesce(c.ending_before_, {FOREVER})
+        """,
+        "the recurring commit '{0}' does not start within the contract '{1}'",
+        "Start it at {2} or later, before the contract ends.",
     )

@@ -41,6 +41,7 @@ def _windows(findings: Findings) -> None:
         "maximums",
         "commits",
         "credits",
+        "recurring_commits",
         "access_schedules",
     ):
         findings.rows(

@@ -114,3 +114,48 @@
         else 5
     end
 {%- endmacro %}
+
+{# How often recurring commits come, in months or days; statements are monthly. #}
+{% macro recurrence(frequency, unit) -%}
+    case {{ frequency }}
+        {% for name, months, days in [
+            ('DAILY', 0, 1), ('WEEKLY', 0, 7), ('MONTHLY', 1, 0), ('STATEMENT', 1, 0),
+            ('QUARTERLY', 3, 0), ('ANNUAL', 12, 0),
+        ] -%}
+        when '{{ name }}' then {{ months if unit == 'months' else days }}
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{# Beginning of a period by its number from the first. #}
+{% macro recurring_boundary(recurring, period_number) -%}
+    {%- set frequency = recurring ~ '.recurrence_frequency' -%}
+    {{ add_hours(
+        add_months(
+            recurring ~ '.anchor',
+            '(' ~ period_number ~ ') * ' ~ recurrence(frequency, 'months')
+        ),
+        '(' ~ period_number ~ ') * 24 * ' ~ recurrence(frequency, 'days')
+    ) }}
+{%- endmacro %}
+
+{# No fewer than the periods that have begun by the run's instant, less one. #}
+{% macro periods_begun(frequency, anchor) -%}
+    cast(
+        case
+            when {{ recurrence(frequency, 'days') }} > 0
+                then {{ integer_divide(
+                    '(' ~ epoch_micros(as_of()) ~ ' - ' ~ epoch_micros(anchor) ~ ')',
+                    '(cast(' ~ recurrence(frequency, 'days') ~ ' as bigint) * 86400000000)'
+                ) }}
+            else {{ month_number(as_of()) }} - {{ month_number(anchor) }}
+        end as bigint
+    )
+{%- endmacro %}
+
+{# Whole seconds between two instants, as an integer that multiplies exactly. #}
+{% macro seconds_of(earlier, later) -%}
+    {{ wide_integer(integer_divide(
+        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')', '1000000'
+    )) }}
+{%- endmacro %}

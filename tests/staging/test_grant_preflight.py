@@ -48,16 +48,25 @@ CATALOG = {
         f"credit_id,customer_id,name,currency,{SCOPE}",
         f"tagged,acme,Tagged,USD,,5,{START},,,api,",
     ],
+    "recurring_commits": [
+        "recurring_commit_id,contract_id,name,grant_type,amount,invoice_amount,"
+        "recurrence_frequency,applicable_product_ids,applicable_product_tags,"
+        "starting_at,ending_before",
+        f"monthly,k1,Monthly,CREDIT,5,,,calls,,{START},",
+        f"daily,k1,Daily,PREPAID_COMMIT,5,4,DAILY,,,{START},{LATER}",
+        f"after,k1,After,PREPAID_COMMIT,5,4,DAILY,,,{LATER},",
+    ],
     "access_schedules": [
         "commit_id,credit_id,amount,starting_at,ending_before",
         f"parts,,10,{START},{LATER}",
         f"parts,,20,{LATER},",
     ],
     "grant_specifiers": [
-        "commit_id,credit_id,product_id,product_tags,pricing_group_values,"
-        "presentation_group_values",
-        "narrow,,calls,,model=large,",
-        "narrow,,,api|eu,,user=alice",
+        "commit_id,credit_id,recurring_commit_id,product_id,product_tags,"
+        "pricing_group_values,presentation_group_values",
+        "narrow,,,calls,,model=large,",
+        "narrow,,,,api|eu,,user=alice",
+        ",,daily,calls,,,",
     ],
 }
 MISTAKES = [
@@ -140,10 +149,10 @@ MISTAKES = [
     ),
     (
         "grant_specifiers",
-        "narrow,,,api",
-        "narrow,tagged,,api|eu,,user=alice",
+        "narrow,,,,api",
+        "narrow,tagged,,,api|eu,,user=alice",
         (3, "commit_id"),
-        "the row does not name one commit or credit",
+        "the row does not name one commit, credit or recurring commit",
     ),
     (
         "access_schedules",
@@ -175,31 +184,80 @@ MISTAKES = [
     ),
     (
         "grant_specifiers",
-        "narrow,,calls",
-        "narrow,,,,,",
+        "narrow,,,calls",
+        "narrow,,,,,,",
         (2, "product_id"),
         "the specifier of 'narrow' asks for nothing",
     ),
     (
         "grant_specifiers",
-        "narrow,,,api",
-        "narrow,,bulk,api|eu,,",
+        "narrow,,,,api",
+        "narrow,,,bulk,api|eu,,",
         (3, "product_tags"),
         "no product has all of the tags 'api|eu'",
     ),
     (
         "grant_specifiers",
-        "narrow,,calls",
-        "narrow,,bulk,,model=large,",
+        "narrow,,,calls",
+        "narrow,,,bulk,,model=large,",
         (2, "pricing_group_values"),
         "model are not among the pricing keys of bulk",
     ),
     (
         "grant_specifiers",
-        "narrow,,,api",
-        "narrow,,,api|eu,,team=a",
+        "narrow,,,,api",
+        "narrow,,,,api|eu,,team=a",
         (3, "presentation_group_values"),
         "team are not among the presentation keys of any product",
+    ),
+    (
+        "grant_specifiers",
+        ",,daily",
+        ",,weekly,calls,,,",
+        (4, "recurring_commit_id"),
+        "'weekly' is not in catalog/recurring_commits.csv",
+    ),
+    (
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,5,1,,calls,,{START},",
+        (2, "invoice_amount"),
+        "the recurring commit 'monthly' gives credits, which nobody pays for",
+    ),
+    (
+        "recurring_commits",
+        "after,",
+        "after,k1,After,PREPAID_COMMIT,5,4,DAILY,,,2026-10-31T23:00Z,",
+        (4, "recurrence_frequency"),
+        "'daily' and 'after' both give one a day to one contract",
+    ),
+    (
+        "recurring_commits",
+        "monthly,",
+        "monthly,k1,Monthly,CREDIT,5,,,calls,,2026-09-30T23:00Z,",
+        (2, "starting_at"),
+        "the recurring commit 'monthly' does not start within the contract 'k1'",
+    ),
+    (
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,5,,HOURLY,calls,,{START},",
+        (2, "recurrence_frequency"),
+        "'HOURLY' is not allowed",
+    ),
+    (
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,5,,,calls,api,{START},",
+        (2, "applicable_product_tags"),
+        "the recurring commit 'monthly' is for products by id and by tag",
+    ),
+    (
+        "recurring_commits",
+        "daily,",
+        f"daily,k1,Daily,PREPAID_COMMIT,5,4,DAILY,bulk,,{START},{LATER}",
+        (4, "recurring_commit_id"),
+        "the recurring commit 'daily' lists its products and has a specifier too",
     ),
 ]
 

@@ -19,9 +19,7 @@ posted as (
 
 grants as (
 
-    select * from {{ ref('stg_catalog__commits') }}
-    union all
-    select * from {{ ref('stg_catalog__credits') }}
+    select * from {{ ref('grants') }}
 
 ),
 
@@ -45,8 +43,7 @@ granted as (
         segments.grant_type,
         grants.grant_name,
         segments.customer_id,
-        coalesce(grants.contract_id, grants.applicable_contract_ids)
-            as applicable_contract_ids,
+        grants.applicable_contract_ids,
         grants.applicable_product_ids,
         segments.currency,
         currencies.minor_unit,

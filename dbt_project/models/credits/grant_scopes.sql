@@ -6,9 +6,7 @@ with
 
 grants as (
 
-    select * from {{ ref('stg_catalog__commits') }}
-    union all
-    select * from {{ ref('stg_catalog__credits') }}
+    select * from {{ ref('grants') }}
 
 ),
 
@@ -71,8 +69,8 @@ final as (
     from grants
     left join specifiers
         on
-            grants.grant_type = specifiers.grant_type
-            and grants.grant_id = specifiers.grant_id
+            grants.declared_as = specifiers.declared_as
+            and grants.declared_id = specifiers.declared_id
     where
         grants.applicable_product_ids is null
         and grants.applicable_product_tags is null

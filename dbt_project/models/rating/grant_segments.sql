@@ -6,9 +6,7 @@ with
 
 grants as (
 
-    select * from {{ ref('stg_catalog__commits') }}
-    union all
-    select * from {{ ref('stg_catalog__credits') }}
+    select * from {{ ref('grants') }}
 
 ),
 

@@ -1,6 +1,10 @@
 select
-    coalesce(commit_id, credit_id) as grant_id,
-    case when commit_id is null then 'CREDIT' else 'PREPAID_COMMIT' end as grant_type,
+    coalesce(commit_id, credit_id, recurring_commit_id) as declared_id,
+    case
+        when commit_id is not null then 'commit'
+        when credit_id is not null then 'credit'
+        else 'recurring_commit'
+    end as declared_as,
     product_id,
     product_tags,
     {{ key_values_json('pricing_group_values') }} as pricing_group_values,

@@ -1,0 +1,80 @@
+{#
+  One grant for each period of a recurring commit or credit that has begun. A period that
+  the start or the end of the recurring commit cuts has the exact share of its seconds,
+  where its proration says so. Nothing may be drawn on after the end of the recurring
+  commit or its contract.
+#}
+with
+
+periods as (
+
+    select * from {{ ref('recurring_periods') }}
+
+),
+
+windowed as (
+
+    select
+        *,
+        greatest(period_start, starting_at) as access_start,
+        {{ earlier_end('ends_at', 'duration_end') }} as access_end,
+        case
+            when proration in ('FIRST', 'FIRST_AND_LAST')
+                then greatest(period_start, starting_at)
+            else period_start
+        end as paid_from,
+        case
+            when proration in ('LAST', 'FIRST_AND_LAST')
+                then {{ earlier_end('ends_at', 'period_end') }}
+            else period_end
+        end as paid_until
+    from periods
+
+),
+
+shared as (
+
+    select
+        *,
+        {{ seconds_of('period_start', 'period_end') }} as full_seconds,
+        {{ seconds_of('paid_from', 'paid_until') }} as paid_seconds
+    from windowed
+
+),
+
+divided as (
+
+    select
+        *,
+        {% for amount in ('amount', 'invoice_amount') -%}
+        {{ divide_rounded(
+            'paid_seconds * (' ~ quantity_units(amount) ~ ')', 'full_seconds', "'half_up'"
+        ) }} as {{ amount }}_units{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from shared
+
+),
+
+final as (
+
+    select
+        recurring_commit_id || ':' || cast(cast(access_start as date) as string)
+            as grant_id,
+        customer_id,
+        contract_id,
+        grant_name,
+        grant_type,
+        recurring_commit_id,
+        currency,
+        applicable_product_ids,
+        applicable_product_tags,
+        {{ to_amount(units_to_quantity('amount_units')) }} as amount,
+        {{ to_amount(units_to_quantity('invoice_amount_units')) }} as invoice_amount,
+        priority,
+        access_start as starting_at,
+        access_end as ending_before
+    from divided
+
+)
+
+select * from final

@@ -1,0 +1,17 @@
+select
+    recurring_commit_id,
+    contract_id,
+    name as grant_name,
+    grant_type,
+    applicable_product_ids,
+    applicable_product_tags,
+    {{ to_amount('amount') }} as amount,
+    {{ to_amount("coalesce(invoice_amount, 0)") }} as invoice_amount,
+    coalesce(priority, case when grant_type = 'CREDIT' then 50 else 100 end)
+        as priority,
+    coalesce(recurrence_frequency, 'STATEMENT') as recurrence_frequency,
+    coalesce(commit_duration_periods, 1) as commit_duration_periods,
+    coalesce(proration, 'FIRST_AND_LAST') as proration,
+    starting_at,
+    ending_before
+from {{ source('catalog', 'recurring_commits') }}
