@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.credits.reference_slices import hourly_days, line_slices
 from tests.credits.reference_wallet import (
     MORE_THAN_ANY,
     Charge,
@@ -24,8 +25,6 @@ from tests.credits.reference_wallet import (
     charge_key,
     draw,
     draw_in_order,
-    hourly_days,
-    line_slices,
 )
 
 TAGS: Tags = {"a": {"x"}, "b": {"x", "y"}, "c": {"y"}, "all": set()}
@@ -196,8 +195,8 @@ def test_slices_add_up_however_days_are_cut(
 
 
 def test_slices_by_hand() -> None:
-    """0.005, 0.010 and 0.020 USD in all are rounded to 1, 1 and 2 cents. The two uses of
-    the day within which a segment ends are apart, the two of the next day are not."""
+    """0.005, 0.010 and 0.020 USD in all are rounded to 1, 1 and 2 cents. The two uses
+    of the day within which a segment ends are apart, those of the next day are not."""
     grant = Grant("CREDIT", "g", OCTOBER)
     hourly = hourly_days([Segment(grant, 1, OCTOBER, hour(7))])
     assert hourly == {OCTOBER.date()}
