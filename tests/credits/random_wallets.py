@@ -374,18 +374,19 @@ def random_window(
 def random_amount(dice: random.Random, account: Account, currency: str) -> Decimal:
     """Often all of what some line or charge costs; a fraction of a minor unit that is
     rounded away now and then."""
-    charges = [
-        charge.amount
-        for contract in account.contracts
-        if contract.currency == currency
-        for charge in charges_of(contract)
-    ] or [1]
+    charges, lines = [1], [1]
+    for contract in account.contracts:
+        if contract.currency == currency:
+            for line in contract.lines:
+                mine = charges_of(replace(contract, lines=[line]))
+                charges += [charge.amount for charge in mine]
+                lines.append(sum(charge.amount for charge in mine) or 1)
     total = sum(charges)
     minor = dice.choice(
         (
             dice.randint(1, 3),
             dice.choice(charges),
-            dice.choice(charges) + dice.choice(charges),
+            dice.choice(lines),
             sum(dice.sample(charges, len(charges) // account.depth + 1)),
             dice.randint(1, total // account.depth + 1),
             dice.randint(1, total // account.depth + 1),
