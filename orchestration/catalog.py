@@ -515,7 +515,7 @@ def _check_key(findings: Findings, table: CatalogTable) -> None:
         from (
             select *,
                 min(line) over (partition by {names}) as first_line
-            from {sql.name(table.name)} where {filled}
+            from {sql.name(table.name)} where {filled or "true"}
         ) where line <> first_line
         """,
         "'{0}' stands already in row {1}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.catalog_findings import FOREVER, Findings
+from orchestration.catalog_specifiers import KEYS, specified_keys_exist
 from orchestration.grain import ON_IT, finer_than
 
 _ONE_PRICE = "'flat', 'package', 'percentage'"
@@ -21,10 +22,6 @@ _UNPACKAGED = (
 _PAIRS = (
     "list_sort(list_filter(string_split(coalesce({0}, ''), '|'), "
     "lambda item: item <> '' and not ends_with(item, '=*')))"
-)
-_KEYS = (
-    "list_sort(list_transform(list_filter(string_split(coalesce({0}, ''), '|'), "
-    "lambda item: item <> ''), lambda item: split_part(item, '=', 1)))"
 )
 
 
@@ -90,7 +87,10 @@ def _product_versions(findings: Findings) -> None:
             list_filter(
                 string_split(coalesce(presentation_group_keys, ''), '|'),
                 lambda item: item <> ''
-            ) as presentation_keys
+            ) as presentation_keys,
+            list_transform(
+                string_split(coalesce(tags, ''), '|'), lambda item: trim(item)
+            ) as tags
         from products
         window one as (
             partition by product_id
@@ -104,7 +104,7 @@ def _product_versions(findings: Findings) -> None:
         select line, rate_id, rate_card_id, product_id, starting_at_ as starts,
             coalesce(ending_before_, {FOREVER}) as ends,
             {_PAIRS.format("pricing_group_values")} as pairs,
-            {_KEYS.format("pricing_group_values")} as named
+            {KEYS.format("pricing_group_values")} as named
         from rates
         where starting_at_ is not null
             and (ending_before is null or ending_before_ > starting_at_)
@@ -588,7 +588,7 @@ def _specifiers(findings: Findings) -> None:
         "the overwrite '{0}' does not say which product it is for",
         "Add a row with product_id to catalog/override_specifiers.csv.",
     )
-    keys = _KEYS.format("s.pricing_group_values")
+    keys = KEYS.format("s.pricing_group_values")
     concrete = _PAIRS.format("s.pricing_group_values")
     findings.rows(
         file,
@@ -610,30 +610,7 @@ def _specifiers(findings: Findings) -> None:
         "pricing keys ({1})",
         "Name product_id and every pricing key; a multiplier can leave some open.",
     )
-    for column, given, known in (
-        ("pricing_group_values", keys, "pricing_keys"),
-        (
-            "presentation_group_values",
-            _KEYS.format("s.presentation_group_values"),
-            "presentation_keys",
-        ),
-    ):
-        findings.rows(
-            file,
-            column,
-            f"""
-            select s.line, array_to_string({given}, ', '),
-                coalesce(s.product_id, 'any product')
-            from override_specifiers as s
-            where s.{column} is not null and not exists (
-                select 1 from product_versions as p
-                where (s.product_id is null or s.product_id = p.product_id)
-                    and list_has_all(p.{known}, {given})
-            )
-            """,
-            f"{{0}} are not among the {known.replace('_', ' ')} of {{1}}",
-            "Name keys that the product has: the override would never hold.",
-        )
+    specified_keys_exist(findings, "override_specifiers")
 
 
 def _bands(findings: Findings) -> None:

@@ -7,6 +7,7 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 from __future__ import annotations
 
 from orchestration import (
+    catalog_grant_rules,
     catalog_limit_rules,
     catalog_price_rules,
     catalog_unit_rules,
@@ -26,7 +27,7 @@ def check(findings: Findings) -> None:
     catalog_limit_rules.check(findings)
     catalog_unit_rules.check(findings)
     _contracts(findings)
-    _grants(findings)
+    catalog_grant_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:
@@ -40,6 +41,7 @@ def _windows(findings: Findings) -> None:
         "maximums",
         "commits",
         "credits",
+        "access_schedules",
     ):
         findings.rows(
             f"catalog/{table}.csv",
@@ -355,16 +357,3 @@ def _contracts(findings: Findings) -> None:
         "price the product '{2}'",
         "End one contract where the other starts, or price the product in one.",
     )
-
-
-def _grants(findings: Findings) -> None:
-    for table, key in (("commits", "commit_id"), ("credits", "credit_id")):
-        findings.rows(
-            f"catalog/{table}.csv",
-            "contract_id",
-            f"select g.line, g.contract_id, c.customer_id, g.customer_id "
-            f"from {table} as g join contracts as c on g.contract_id = c.contract_id "
-            f"where c.customer_id <> g.customer_id and g.{key} is not null",
-            "the contract '{0}' belongs to customer '{1}', not to '{2}'",
-            "Name a contract of the same customer.",
-        )

@@ -1,6 +1,7 @@
 {#
   Grants with something left whose access window meets charges of open periods, ranked
-  without gaps: rank n takes what ranks below n left over.
+  without gaps: rank n takes what ranks below n left over. Grants of one level whose
+  windows do not meet share a rank, so that a credit for each day is one rank, not 365.
 #}
 with
 
@@ -11,9 +12,9 @@ grants as (
 
 ),
 
-slices as (
+charges as (
 
-    select * from {{ ref('drawable_slices') }}
+    select * from {{ ref('drawable_charges') }}
 
 ),
 
@@ -24,28 +25,26 @@ wallet_spans as (
         currency,
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
-    from slices
+    from charges
     group by 1, 2
 
 ),
 
-final as (
+reachable as (
 
     select
-        grants.segment_id,
-        grants.customer_id,
-        grants.contract_id,
-        grants.currency,
-        grants.applicable_product_ids,
-        grants.opening_balance_minor,
-        cast(
-            row_number() over (
-                partition by grants.customer_id, grants.currency
-                order by grants.burn_rank
-            ) as bigint
-        ) as wallet_rank,
-        grants.starting_at,
-        grants.ending_before
+        grants.*,
+        case
+            when
+                grants.starting_at < max({{ endless('grants.ending_before') }}) over (
+                    partition by
+                        grants.customer_id, grants.currency, grants.burn_level
+                    order by grants.starting_at, grants.burn_rank
+                    rows between unbounded preceding and 1 preceding
+                )
+                then 0
+            else 1
+        end as begins_cluster
     from grants
     inner join wallet_spans
         on
@@ -56,6 +55,53 @@ final as (
                 grants.ending_before is null
                 or grants.ending_before > wallet_spans.first_charge_at
             )
+
+),
+
+{# Windows that meet, directly or through others, are one cluster. #}
+clustered as (
+
+    select
+        *,
+        sum(begins_cluster) over (
+            partition by customer_id, currency, burn_level
+            order by starting_at, burn_rank
+            rows between unbounded preceding and current row
+        ) as window_cluster
+    from reachable
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by customer_id, currency, burn_level, window_cluster
+            order by burn_rank
+        ) as cluster_rank
+    from clustered
+
+),
+
+final as (
+
+    select
+        segment_id,
+        grant_id,
+        grant_type,
+        customer_id,
+        applicable_contract_ids,
+        currency,
+        opening_balance_minor,
+        cast(
+            dense_rank() over (
+                partition by customer_id, currency order by burn_level, cluster_rank
+            ) as bigint
+        ) as wallet_rank,
+        starting_at,
+        ending_before
+    from placed
 
 )
 

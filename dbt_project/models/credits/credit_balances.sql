@@ -46,7 +46,7 @@ final as (
         grants.grant_type,
         grants.grant_name,
         grants.customer_id,
-        grants.contract_id,
+        grants.applicable_contract_ids,
         grants.applicable_product_ids,
         case
             when grants.starting_at > {{ as_of() }} then 'future'

@@ -11,9 +11,9 @@ uncapped_drawdowns as (
 
 ),
 
-slices as (
+charges as (
 
-    select * from {{ ref('drawable_slices') }}
+    select * from {{ ref('drawable_charges') }}
 
 ),
 
@@ -22,8 +22,7 @@ line_caps as (
     select
         line_id,
         greatest(cast(sum(amount_minor) as bigint), 0) as cap_minor
-    from {{ ref('rated_usage') }}
-    where rating_basis = 'open'
+    from {{ ref('open_charges') }}
     group by 1
 
 ),
@@ -33,29 +32,29 @@ capped as (
     select
         uncapped_drawdowns.segment_id,
         uncapped_drawdowns.slice_id,
-        slices.line_id,
-        slices.invoice_id,
-        slices.customer_id,
-        slices.currency,
+        charges.line_id,
+        charges.invoice_id,
+        charges.customer_id,
+        charges.currency,
         least(
             uncapped_drawdowns.drawn_minor,
             line_caps.cap_minor - (
                 sum(uncapped_drawdowns.drawn_minor) over (
-                    partition by slices.line_id
+                    partition by charges.line_id
                     order by
-                        slices.slice_start,
-                        slices.slice_id,
+                        charges.slice_start,
+                        charges.slice_id,
                         uncapped_drawdowns.wallet_rank
                     rows between unbounded preceding and current row
                 ) - uncapped_drawdowns.drawn_minor
             )
         ) as kept_minor,
-        slices.slice_start
+        charges.slice_start
     from uncapped_drawdowns
-    inner join slices
-        on uncapped_drawdowns.slice_id = slices.slice_id
+    inner join charges
+        on uncapped_drawdowns.slice_id = charges.slice_id
     inner join line_caps
-        on slices.line_id = line_caps.line_id
+        on charges.line_id = line_caps.line_id
 
 ),
 

@@ -11,13 +11,13 @@ currencies as (
 
 ),
 
-posted_entries as (
+posted as (
 
-    select * from {{ ref('stg_books__ledger_entries') }}
+    select * from {{ ref('posted_balances') }}
 
 ),
 
-catalog_grants as (
+grants as (
 
     select * from {{ ref('stg_catalog__commits') }}
     union all
@@ -27,78 +27,71 @@ catalog_grants as (
 
 segments as (
 
-    select
-        {{ hash_id('seg', [
-            'catalog_grants.grant_type', 'catalog_grants.grant_id', "'1'",
-        ]) }} as segment_id,
-        catalog_grants.*,
-        {{ to_minor('catalog_grants.amount', 'currencies.minor_unit_factor') }}
-            as amount_minor,
-        currencies.minor_unit
-    from catalog_grants
-    inner join currencies
-        on catalog_grants.currency = currencies.currency
+    select * from {{ ref('grant_segments') }}
 
 ),
 
-posted as (
+applicability as (
+
+    select * from {{ ref('grant_applicability') }}
+
+),
+
+granted as (
 
     select
-        segment_id,
-        cast(sum(amount_minor) as bigint) as posted_minor,
-        cast(
-            sum(
-                case when entry_type like '%SEGMENT_START' then amount_minor else 0 end
-            ) as bigint
-        ) as posted_start_minor
-    from posted_entries
-    group by 1
+        segments.segment_id,
+        segments.grant_id,
+        segments.grant_type,
+        grants.grant_name,
+        segments.customer_id,
+        coalesce(grants.contract_id, grants.applicable_contract_ids)
+            as applicable_contract_ids,
+        grants.applicable_product_ids,
+        segments.currency,
+        currencies.minor_unit,
+        grants.priority,
+        grants.invoice_amount,
+        {{ to_minor('segments.amount', 'currencies.minor_unit_factor') }}
+            as amount_minor,
+        applicability.applicable_products,
+        applicability.applicable_usage,
+        coalesce(
+            grants.created_at,
+            min(segments.starting_at) over (
+                partition by segments.grant_type, segments.grant_id
+            )
+        ) as created_at,
+        segments.starting_at,
+        segments.ending_before
+    from segments
+    inner join grants
+        on
+            segments.grant_type = grants.grant_type
+            and segments.grant_id = grants.grant_id
+    inner join applicability
+        on
+            segments.grant_type = applicability.grant_type
+            and segments.grant_id = applicability.grant_id
+    inner join currencies
+        on segments.currency = currencies.currency
 
 ),
 
 final as (
 
     select
-        segments.segment_id,
-        segments.grant_id,
-        segments.grant_type,
-        segments.grant_name,
-        segments.customer_id,
-        segments.contract_id,
-        segments.applicable_product_ids,
-        segments.currency,
-        segments.minor_unit,
-        segments.priority,
-        segments.invoice_amount,
-        segments.amount_minor,
+        granted.*,
         -- A segment whose start is not yet posted opens with its amount.
-        segments.amount_minor
+        granted.amount_minor
         + coalesce(posted.posted_minor, 0)
         - coalesce(posted.posted_start_minor, 0) as opening_balance_minor,
         posted.posted_start_minor,
-        cast(
-            row_number() over (
-                partition by segments.customer_id, segments.currency
-                order by
-                    segments.priority,
-                    case when segments.invoice_amount = 0 then 0 else 1 end,
-                    case
-                        when segments.applicable_product_ids is null then 1000000
-                        else {{ list_size('segments.applicable_product_ids') }}
-                    end,
-                    coalesce(segments.ending_before, cast('9999-12-31' as timestamp)),
-                    segments.starting_at,
-                    case when segments.contract_id is null then 1 else 0 end,
-                    coalesce(segments.created_at, segments.starting_at),
-                    segments.grant_id,
-                    segments.segment_id
-            ) as bigint
-        ) as burn_rank,
-        segments.starting_at,
-        segments.ending_before
-    from segments
+        {{ burn_level('granted') }} as burn_level,
+        {{ burn_rank('granted') }} as burn_rank
+    from granted
     left join posted
-        on segments.segment_id = posted.segment_id
+        on granted.segment_id = posted.segment_id
 
 )
 

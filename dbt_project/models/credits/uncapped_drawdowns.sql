@@ -3,65 +3,63 @@
 {#
   Grant by grant over all charges of a wallet: each takes, within its window, scope and
   balance, what the earlier ranks left. Ranks are fixed and eligibility is static, so
-  this equals taking charge by charge (docs/decisions.md, "Grant by grant").
+  this equals taking charge by charge (docs/decisions.md, "Grant by grant"). A charge is
+  carried on only while something of it is left and its wallet has a further rank.
 #}
 {%- set depth = wallet_depth() %}
 with
 
-slices as (
+charges as (
 
-    select * from {{ ref('drawable_slices') }}
+    select * from {{ ref('drawable_charges') }}
 
 ),
 
-grants as (
+payable_lines as (
 
-    select * from {{ ref('active_grants') }}
+    select * from {{ ref('payable_lines') }}
+
+),
+
+line_depths as (
+
+    select
+        line_id,
+        max(wallet_rank) as last_rank
+    from payable_lines
+    group by 1
 
 ),
 
 remaining_0 as (
 
     select
-        slice_id,
-        contract_id,
-        customer_id,
-        product_id,
-        currency,
-        charge_rank,
-        slice_start,
-        amount_minor as remaining_minor
-    from slices
+        charges.slice_id,
+        charges.line_id,
+        charges.currency,
+        charges.charge_rank,
+        charges.slice_start,
+        line_depths.last_rank,
+        charges.amount_minor as remaining_minor
+    from charges
+    inner join line_depths
+        on charges.line_id = line_depths.line_id
 
 ),
 
 {% for rank in range(1, depth + 1) -%}
-offered_{{ rank }} as (
-
-    select
-        charges.*,
-        grants.segment_id,
-        grants.opening_balance_minor,
-        case
-            when {{ grant_pays('grants', 'charges') }}
-                then charges.remaining_minor
-            else 0
-        end as eligible_minor
-    from remaining_{{ rank - 1 }} as charges
-    left join grants
-        on
-            charges.customer_id = grants.customer_id
-            and charges.currency = grants.currency
-            and grants.wallet_rank = {{ rank }}
-
-),
-
 drawn_{{ rank }} as (
 
     select
-        offered_{{ rank }}.*,
-        {{ prefix_draw() }} as drawn_minor
-    from offered_{{ rank }}
+        charges.*,
+        payable_lines.segment_id,
+        {{ prefix_draw('payable_lines') }} as drawn_minor
+    from remaining_{{ rank - 1 }} as charges
+    left join payable_lines
+        on
+            charges.line_id = payable_lines.line_id
+            and payable_lines.wallet_rank = {{ rank }}
+            and {{ is_in_window('charges.slice_start', 'payable_lines') }}
 
 ),
 
@@ -69,14 +67,16 @@ remaining_{{ rank }} as (
 
     select
         slice_id,
-        contract_id,
-        customer_id,
-        product_id,
+        line_id,
         currency,
         charge_rank,
         slice_start,
+        last_rank,
         remaining_minor - drawn_minor as remaining_minor
     from drawn_{{ rank }}
+    where
+        remaining_minor > drawn_minor
+        and last_rank > {{ rank }}
 
 ),
 

@@ -15,7 +15,7 @@ final as (
         grant_type,
         grant_name,
         customer_id,
-        contract_id,
+        applicable_contract_ids,
         segment_status,
         currency,
         amount_minor,

@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What a grant paid of a usage line, as a line of its own: applied = -covered. #}
+{# What a grant paid of a usage line or composite, as a line of its own: applied =
+   -covered. #}
 with
 
 drawdowns as (
@@ -9,9 +10,11 @@ drawdowns as (
 
 ),
 
-usage_lines as (
+paid_lines as (
 
     select * from {{ ref('draft_usage_lines') }}
+    union all
+    select * from {{ ref('draft_period_end_lines') }}
 
 ),
 
@@ -41,9 +44,9 @@ final as (
         ]) }} as line_id,
         draws.invoice_id,
         'applied_commit_or_credit' as line_type,
-        usage_lines.product_id,
-        usage_lines.pricing_group_values,
-        usage_lines.presentation_group_values,
+        paid_lines.product_id,
+        paid_lines.pricing_group_values,
+        paid_lines.presentation_group_values,
         draws.segment_id,
         draws.line_id as applied_to_line_id,
         cast(null as string) as limit_id,
@@ -53,8 +56,8 @@ final as (
         {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
         -draws.drawn_minor as amount_minor
     from draws
-    inner join usage_lines
-        on draws.line_id = usage_lines.line_id
+    inner join paid_lines
+        on draws.line_id = paid_lines.line_id
     inner join grants
         on draws.segment_id = grants.segment_id
 

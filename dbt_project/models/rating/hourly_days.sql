@@ -4,19 +4,9 @@
    starts or ends within them, or a reduction goes by the order of time. #}
 with
 
-grants as (
+segments as (
 
-    select
-        customer_id,
-        starting_at,
-        ending_before
-    from {{ ref('stg_catalog__commits') }}
-    union all
-    select
-        customer_id,
-        starting_at,
-        ending_before
-    from {{ ref('stg_catalog__credits') }}
+    select * from {{ ref('grant_segments') }}
 
 ),
 
@@ -58,13 +48,13 @@ final as (
     select distinct
         customer_id,
         cast(starting_at as date) as usage_date
-    from grants
+    from segments
     where starting_at <> date_trunc('day', starting_at)
     union
     select distinct
         customer_id,
         cast(ending_before as date) as usage_date
-    from grants
+    from segments
     where ending_before <> date_trunc('day', ending_before)
     union
     select distinct

@@ -48,13 +48,13 @@ covered as (
 
 ),
 
-usage_lines as (
+paid_lines as (
 
     select
         line_id,
         amount_minor
     from lines
-    where line_type = 'usage'
+    where line_type in ('usage', 'composite')
 
 ),
 
@@ -88,13 +88,13 @@ final as (
         cast(null as string) as segment_id,
         cast(null as bigint) as applied_minor,
         covered_lines.covered_minor,
-        usage_lines.amount_minor as line_minor
+        paid_lines.amount_minor as line_minor
     from covered_lines
-    left join usage_lines
-        on covered_lines.line_id = usage_lines.line_id
+    left join paid_lines
+        on covered_lines.line_id = paid_lines.line_id
     where
-        usage_lines.line_id is null
-        or covered_lines.covered_minor > greatest(usage_lines.amount_minor, 0)
+        paid_lines.line_id is null
+        or covered_lines.covered_minor > greatest(paid_lines.amount_minor, 0)
 
 )
 

@@ -1,0 +1,224 @@
+"""Mistakes in commits, credits, their segments and specifiers: each gives one message
+that names its place. The price book below is correct as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.catalog import check_catalog
+from tests.staging.test_limit_preflight import write
+
+START, LATER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
+SCOPE = (
+    "contract_id,amount,starting_at,ending_before,applicable_product_ids,"
+    "applicable_product_tags,applicable_contract_ids"
+)
+CATALOG = {
+    "customers": ["customer_id,name", "acme,Acme", "beta,Beta"],
+    "billable_metrics": [
+        "metric_id,name,aggregation,group_keys",
+        "calls,Calls,COUNT,model+user",
+    ],
+    "products": [
+        "product_id,name,product_type,metric_id,pricing_group_keys,"
+        "presentation_group_keys,tags",
+        "calls,Calls,USAGE,calls,model,user,api|eu",
+        "bulk,Bulk,USAGE,calls,,,",
+    ],
+    "rate_cards": ["rate_card_id,name,currency", "usd,Dollars,USD"],
+    "rates": [
+        "rate_id,rate_card_id,product_id,pricing_group_values,price_model,unit_price,"
+        "starting_at",
+        f"calls,usd,calls,model=*,flat,1,{START}",
+    ],
+    "contracts": [
+        "contract_id,customer_id,rate_card_id,starting_at",
+        f"k1,acme,usd,{START}",
+        f"k2,beta,usd,{START}",
+    ],
+    "commits": [
+        f"commit_id,customer_id,name,commit_type,currency,{SCOPE}",
+        f"whole,acme,Whole,PREPAID,USD,k1,100,{START},{LATER},calls|bulk,,",
+        "parts,acme,Parts,PREPAID,USD,,,,,,,k1",
+        f"narrow,acme,Narrow,PREPAID,USD,,5,{START},,,,",
+    ],
+    "credits": [
+        f"credit_id,customer_id,name,currency,{SCOPE}",
+        f"tagged,acme,Tagged,USD,,5,{START},,,api,",
+    ],
+    "access_schedules": [
+        "commit_id,credit_id,amount,starting_at,ending_before",
+        f"parts,,10,{START},{LATER}",
+        f"parts,,20,{LATER},",
+    ],
+    "grant_specifiers": [
+        "commit_id,credit_id,product_id,product_tags,pricing_group_values,"
+        "presentation_group_values",
+        "narrow,,calls,,model=large,",
+        "narrow,,,api|eu,,user=alice",
+    ],
+}
+MISTAKES = [
+    (
+        "commits",
+        "narrow,",
+        "narrow,acme,Narrow,PREPAID,USD,,,,,,,",
+        (4, "amount"),
+        "the commit 'narrow' has no amount and no access segments",
+    ),
+    (
+        "commits",
+        "narrow,",
+        "narrow,acme,Narrow,PREPAID,USD,,5,,,,,",
+        (4, "starting_at"),
+        "the commit 'narrow' has an amount and no start",
+    ),
+    (
+        "commits",
+        "parts,",
+        "parts,acme,Parts,PREPAID,USD,,30,,,,,k1",
+        (3, "amount"),
+        "the commit 'parts' has an amount or a window beside its access segments",
+    ),
+    (
+        "commits",
+        "whole,",
+        f"whole,acme,Whole,PREPAID,USD,k1,100,{START},{LATER},,,k1",
+        (2, "applicable_contract_ids"),
+        "the commit 'whole' is for one contract and lists contracts too",
+    ),
+    (
+        "commits",
+        "whole,",
+        f"whole,acme,Whole,PREPAID,USD,k2,100,{START},{LATER},,,",
+        (2, "contract_id"),
+        "the contract 'k2' belongs to customer 'beta', not to 'acme'",
+    ),
+    (
+        "commits",
+        "parts,",
+        "parts,acme,Parts,PREPAID,USD,,,,,,,k1|k2",
+        (3, "applicable_contract_ids"),
+        "the contract 'k2' belongs to customer 'beta', not to 'acme'",
+    ),
+    (
+        "commits",
+        "parts,",
+        "parts,acme,Parts,PREPAID,USD,,,,,,,k1|k3",
+        (3, "applicable_contract_ids"),
+        "'k3' is not in catalog/contracts.csv",
+    ),
+    (
+        "commits",
+        "whole,",
+        f"whole,acme,Whole,PREPAID,USD,k1,100,{START},{LATER},calls,api,",
+        (2, "applicable_product_tags"),
+        "the commit 'whole' is for products by id and by tag",
+    ),
+    (
+        "credits",
+        "tagged,",
+        f"tagged,acme,Tagged,USD,,5,{START},,,api|apis,",
+        (2, "applicable_product_tags"),
+        "no product has the tag 'apis'",
+    ),
+    (
+        "commits",
+        "narrow,",
+        f"narrow,acme,Narrow,PREPAID,USD,,5,{START},,calls,,",
+        (2, "commit_id"),
+        "the commit 'narrow' lists its products and has a specifier too",
+    ),
+    (
+        "access_schedules",
+        f"parts,,20,{LATER},",
+        f",,20,{LATER},",
+        (3, "commit_id"),
+        "the row does not name one commit or credit",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,,api",
+        "narrow,tagged,,api|eu,,user=alice",
+        (3, "commit_id"),
+        "the row does not name one commit or credit",
+    ),
+    (
+        "access_schedules",
+        f"parts,,20,{LATER},",
+        f"part,,20,{LATER},",
+        (3, "commit_id"),
+        "'part' is not in catalog/commits.csv",
+    ),
+    (
+        "access_schedules",
+        f"parts,,20,{LATER},",
+        "parts,,20,2026-10-01T00:00:00Z,",
+        (3, "starting_at"),
+        "two segments of 'parts' start at one instant, see row 2",
+    ),
+    (
+        "access_schedules",
+        f"parts,,20,{LATER},",
+        f"parts,,20,{LATER},{LATER}",
+        (3, "ending_before"),
+        "is not after the start",
+    ),
+    (
+        "access_schedules",
+        f"parts,,20,{LATER},",
+        f"parts,,0,{LATER},",
+        (3, "amount"),
+        "too small",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,calls",
+        "narrow,,,,,",
+        (2, "product_id"),
+        "the specifier of 'narrow' asks for nothing",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,,api",
+        "narrow,,bulk,api|eu,,",
+        (3, "product_tags"),
+        "no product has all of the tags 'api|eu'",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,calls",
+        "narrow,,bulk,,model=large,",
+        (2, "pricing_group_values"),
+        "model are not among the pricing keys of bulk",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,,api",
+        "narrow,,,api|eu,,team=a",
+        (3, "presentation_group_values"),
+        "team are not among the presentation keys of any product",
+    ),
+]
+
+
+def test_the_price_book_is_correct(tmp_path: Path) -> None:
+    assert check_catalog(write(tmp_path / "company", CATALOG)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "new", "place", "problem"),
+    MISTAKES,
+    ids=lambda part: str(part)[:60],
+)
+def test_each_mistake_gives_one_message(
+    tmp_path: Path, file: str, row: str, new: str, place: tuple[int, str], problem: str
+) -> None:
+    lines = [new if line.startswith(row) else line for line in CATALOG[file]]
+    assert lines != CATALOG[file]
+    problems = check_catalog(write(tmp_path / "company", CATALOG | {file: lines}))
+    assert [(found.row, found.field) for found in problems] == [place]
+    assert problem in problems[0].problem
+    assert problems[0].remedy
