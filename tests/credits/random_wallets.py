@@ -219,7 +219,7 @@ def near_twin(
         grant = replace(grant, **{**nothing, **random_scope(dice)})
     elif point == "usage" and not (grant.product_ids or grant.product_tags):
         rows = (*grant.specifiers, *random_values_alone(dice))
-        grant = replace(grant, specifiers=rows)
+        grant = replace(grant, specifiers=tuple(dict.fromkeys(rows)))
     elif point in ("end", "start"):
         shift = dice.choice((-24, -1, 1, 24)) * HOUR
         moved = [
@@ -284,7 +284,7 @@ def random_scope(dice: random.Random) -> dict[str, Any]:
         return {"product_tags": frozenset(dice.sample(tags, dice.randint(1, 2)))}
     if kind == "specifiers":
         rows = [random_specifier(dice) for _ in range(dice.randint(1, 3))]
-        return {"specifiers": tuple(rows)}
+        return {"specifiers": tuple(dict.fromkeys(rows))}
     return {}
 
 

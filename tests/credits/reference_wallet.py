@@ -121,8 +121,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Charge:
-    """A slice of a usage line, or a composite. `line_start` and `unit_price` are those
-    of the line's first price, the former not before the period."""
+    """A slice of a usage line, or a composite. `line_start` is that of the line's first
+    price, not before the period; `unit_price` is the line's highest."""
 
     contract_id: str
     closes_at: datetime

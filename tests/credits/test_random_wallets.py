@@ -91,7 +91,7 @@ Draws = Mapping[tuple[Any, ...], int]
 
 
 class DeepRun(BillingRun):
-    """A run for wallets deeper than usual, as with `--vars 'credit_depth: 128'`."""
+    """A run for wallets deeper than usual, as with `--vars .credit_depth: 128.`."""
 
     def _variables(self) -> dict[str, Any]:
         return super()._variables() | {"credit_depth": 128}

@@ -115,11 +115,16 @@ def charges_of(contract: Contract, hourly: Set[date] = frozenset()) -> list[Char
         if product.is_composite:
             last = contract.period_end - timedelta(seconds=1)
             first_price = max(start for start in line.prices if start <= last)
-            share = line.prices[first_price] * composed(contract, product)
+            unit_price = line.prices[first_price]
+            share = unit_price * composed(contract, product)
             slices = {last: minor_units(at_12_places(share), exponent)}
         else:
-            first_use = min(at for at, _ in line.usage)
-            first_price = max(start for start in line.prices if start <= first_use)
+            used = {
+                max(start for start in line.prices if start <= at)
+                for at, _ in line.usage
+            }
+            first_price = min(used)
+            unit_price = max(line.prices[start] for start in used)
             slices = line_slices(
                 line.usage, line.prices, contract.starting_at, hourly, exponent
             )
@@ -129,7 +134,7 @@ def charges_of(contract: Contract, hourly: Set[date] = frozenset()) -> list[Char
                 closes_at=contract.period_end + contract.grace,
                 is_composite=product.is_composite,
                 line_start=max(contract.starting_at, first_price),
-                unit_price=line.prices[first_price],
+                unit_price=unit_price,
                 product_id=line.product,
                 product_name=product.name,
                 pricing_values=line.pricing_values,

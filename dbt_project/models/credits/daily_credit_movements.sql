@@ -1,6 +1,8 @@
 {{ config(materialized='view', tags=['reader']) }}
 
-{# By how much each grant moved on each day, usage counted on the day it happened. #}
+{# By how much each grant moved on each day, usage counted on the day it happened. A
+   composite of a period that still runs is charged at its end: what it draws so far is
+   drawn today. #}
 with
 
 draft_drawdowns as (
@@ -32,7 +34,8 @@ drawdowns as (
     union all
     select
         draft_drawdowns.segment_id,
-        cast(draft_drawdowns.slice_start as date) as movement_date,
+        cast(least(draft_drawdowns.slice_start, {{ as_of() }}) as date)
+            as movement_date,
         -draft_drawdowns.amount_minor as amount_minor
     from draft_drawdowns
     left join closed_drawdowns

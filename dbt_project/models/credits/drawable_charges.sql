@@ -8,7 +8,6 @@ with
 charges as (
 
     select * from {{ ref('open_charges') }}
-    where amount_minor > 0
 
 ),
 
@@ -25,34 +24,9 @@ products as (
 
 ),
 
-applied_rates as (
+charged_lines as (
 
-    select * from {{ ref('applied_rates') }}
-    where rating_basis = 'open'
-
-),
-
-line_prices as (
-
-    select
-        line_id,
-        max(unit_price) as line_unit_price
-    from charges
-    group by 1
-
-),
-
-{# A line starts where its first price does, not where its first usage happens. #}
-line_starts as (
-
-    select
-        applied_rates.line_id,
-        min(greatest(applied_rates.rate_starting_at, periods.period_start))
-            as line_start
-    from applied_rates
-    inner join periods
-        on applied_rates.period_id = periods.period_id
-    group by 1
+    select * from {{ ref('charged_lines') }}
 
 ),
 
@@ -77,8 +51,8 @@ final as (
                     periods.closes_at asc,
                     charges.contract_id asc,
                     case when charges.line_type = 'usage' then 1 else 2 end asc,
-                    coalesce(line_starts.line_start, periods.period_start) asc,
-                    coalesce(line_prices.line_unit_price, 0) desc,
+                    charged_lines.line_start asc,
+                    charged_lines.line_unit_price desc,
                     products.product_name asc,
                     charges.pricing_group_values asc,
                     charges.presentation_group_values asc,
@@ -97,10 +71,9 @@ final as (
         on
             charges.product_id = products.product_id
             and {{ is_last_version('periods.period_end', 'products') }}
-    inner join line_prices
-        on charges.line_id = line_prices.line_id
-    left join line_starts
-        on charges.line_id = line_starts.line_id
+    inner join charged_lines
+        on charges.line_id = charged_lines.line_id
+    where charges.amount_minor > 0
 
 )
 

@@ -57,7 +57,7 @@ final as (
         '{}' as pricing_group_values,
         '{}' as presentation_group_values,
         composites.currency,
-        cast(null as {{ unit_price_type() }}) as unit_price,
+        composites.composite_share as unit_price,
         composites.amount_minor,
         {{ add_seconds('periods.period_end', -1) }} as slice_start,
         periods.period_end as slice_end

@@ -1,7 +1,6 @@
 {#
-  Composite products: a share of what their products cost in the period, after discounts
-  and maximums, not below their minimum and not above their maximum. Share, entitlement
-  and products as at the period's last instant; none where no product has a line.
+  Composite products: a share of what their products cost, after discounts and maximums,
+  within their own limits, as at the period's last instant; none without a line of those.
 #}
 with
 
@@ -49,6 +48,7 @@ composites as (
     select
         windows.period_id,
         windows.product_id,
+        windows.step_start as share_starting_at,
         rates.rate_id,
         tiers.unit_price as composite_share,
         rates.minimum_amount,
@@ -85,7 +85,7 @@ composites as (
             = line_charges.rating_basis
             and part.product_id = line_charges.product_id
             and (not composite.exclude_free_usage or line_charges.amount <> 0)
-    group by 1, 2, 3, 4, 5, 6
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Every grant of the price book: commits, credits, and those that recurring commits have
-   made so far. `declared_as` and `declared_id` say which row of which file it is. #}
+{# Every grant of the price book: commits, credits, and those that recurring commits
+   have made so far. `declared_as` and `declared_id` say which row of which file it is. #}
 with
 
 commits as (

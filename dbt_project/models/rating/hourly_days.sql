@@ -28,6 +28,13 @@ adjustments as (
 
 ),
 
+periods as (
+
+    select * from {{ ref('billing_periods') }}
+
+),
+
+{# Outside of the period is no usage that an hour could divide. #}
 adjusted_days as (
 
     select
@@ -36,10 +43,22 @@ adjusted_days as (
     from {{ ref('period_usage') }} as period_usage
     inner join adjustments
         on period_usage.period_id = adjustments.period_id
+    inner join periods
+        on period_usage.period_id = periods.period_id
     where
         adjustments.is_in_order_of_time
-        or {{ is_within_day('adjustments.starting_at', 'period_usage.usage_hour') }}
-        or {{ is_within_day('adjustments.ending_before', 'period_usage.usage_hour') }}
+        or (
+            adjustments.starting_at > periods.period_start
+            and {{ is_within_day(
+                'adjustments.starting_at', 'period_usage.usage_hour'
+            ) }}
+        )
+        or (
+            adjustments.ending_before < periods.period_end
+            and {{ is_within_day(
+                'adjustments.ending_before', 'period_usage.usage_hour'
+            ) }}
+        )
 
 ),
 

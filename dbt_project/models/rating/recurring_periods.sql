@@ -67,7 +67,7 @@ numbered as (
     from counted
     -- 36,600 days: a daily grant older than a century is a typing error.
     inner join range(0, 36600) as series (period_number)
-        on series.period_number <= counted.periods_begun
+        on counted.periods_begun >= series.period_number
 
 ),
 
@@ -82,4 +82,4 @@ final as (
 
 )
 
-select * from final
+select * from final -- noqa: AM04
