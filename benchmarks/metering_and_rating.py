@@ -16,15 +16,15 @@ figure is of a process of its own.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from company import BARE_PROGRAM, land_day, midnight_after, write_tables
 from measure import Figure, header, measure, row
 
 from orchestration.billing_run import (
@@ -33,9 +33,7 @@ from orchestration.billing_run import (
     check_workspace,
     close_books,
 )
-from orchestration.landing.lake import ROW_GROUP, ensure_schema_files, event_schema
-from orchestration.landing.usage_keys import usage_keys
-from orchestration.operations import Operations, export_to_parquet
+from orchestration.operations import export_to_parquet
 from orchestration.workspace import Workspace
 
 LAST_DAY = date(2026, 10, 30)
@@ -74,14 +72,6 @@ from (
 )
 where landing = 1
 group by all
-"""
-
-BARE_PROGRAM = """
-import sys, duckdb
-con = duckdb.connect(config={
-    "threads": 2, "memory_limit": "4GB", "temp_directory": sys.argv[2],
-})
-con.execute(sys.argv[1])
 """
 
 
@@ -149,16 +139,7 @@ def write_catalog(folder: Path, customers: int, first_day: date, grain: str) -> 
             for start, end, price in ((0, 1000, "0.01"), (1000, "", "0.005"))
         ],
     }
-    (folder / "catalog").mkdir(parents=True)
-    (folder / "events").mkdir()
-    (folder / "meterhouse.yml").write_text(f"metering_grain: {grain}\n")
-    for name, table in tables.items():
-        lines = list(table)
-        path = folder / "catalog" / f"{name}.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(lines[0]))
-            writer.writeheader()
-            writer.writerows(lines)
+    write_tables(folder, tables, f"metering_grain: {grain}\n")
 
 
 def land_days(
@@ -177,87 +158,30 @@ def land_days(
             (TEAMS, f"(who // {MODELS * REGIONS}) % {TEAMS}"),
         )
     )
-    keys = usage_keys(workspace)
-    ensure_schema_files(workspace, keys)
-    operations = Operations.open(workspace)
-    con = duckdb.connect(config={"threads": 2, "memory_limit": "4GB"})
     for day in days:
-        sequence = (day - date(2025, 1, 1)).days
-        landed_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
-            days=1
-        )
-        given = {
-            "landing_sequence": f"{sequence}::bigint",
-            "landing_row": "number",
-            # One in a hundred repeats an id of the same day.
-            "transaction_id": f"'{day:%y%m%d}-' || "
-            "case when number % 100 = 99 then number - 37 else number end",
-            "customer_ref": "customer",
-            "event_type": "event_type",
-            "event_at": f"timestamp '{day}' + to_microseconds(moment)",
-            "received_at": f"timestamp '{day}' + to_microseconds(moment)",
-            "landed_at": f"timestamp '{landed_at:%Y-%m-%d}'",
-            "source_file": f"'events/{day}.ndjson'",
-            "properties": "''",
-            "property_amount": "amount",
-            "property_model": "model",
-            "property_region": "region",
-            "property_team": "team",
-        }
-        columns = ", ".join(
-            f"{given[name]} as {name}" for name in event_schema(keys).names
-        )
-        target = workspace.lake_events / f"event_date={day}"
-        target.mkdir(parents=True)
-        con.execute("select setseed(0.5)")
-        con.execute(
+        land_day(
+            workspace,
+            day,
+            per_day,
             f"""
-            copy (
-                select {columns} from (
-                    select
-                        event as number,
-                        'c' || lpad(who::text, 6, '0') as customer,
-                        {_one_of(list(METERS))} as event_type,
-                        floor(random() * 86400000000)::bigint as moment,
-                        (1 + floor(random() * 1000))::int::text as amount,
-                        'm' || {model} as model,
-                        'r' || {region} as region,
-                        't' || {team} as team
-                    from (
-                        select
-                            range as event,
-                            floor({customers} * pow(random(), 3))::int as who
-                        from range({per_day})
-                    )
-                )
-                order by customer_ref, event_type, event_at
-            ) to '{target}/{sequence}-0.parquet'
-            (format parquet, compression zstd, row_group_size {ROW_GROUP})
-            """
+            select
+                event as number,
+                'c' || lpad(who::text, 6, '0') as customer,
+                {_one_of(list(METERS))} as event_type,
+                floor(random() * 86400000000)::bigint as moment,
+                (1 + floor(random() * 1000))::int::text as amount,
+                'm' || {model} as model,
+                'r' || {region} as region,
+                't' || {team} as team
+            from (
+                select
+                    range as event,
+                    floor({customers} * pow(random(), 3))::int as who
+                from range({per_day})
+            )
+            """,
+            ("amount", "model", "region", "team"),
         )
-        operations.begin_landings(
-            [
-                {
-                    "landing_sequence": sequence,
-                    "source_file": f"events/{day}.ndjson",
-                    "content_hash": str(day),
-                    "size_bytes": 0,
-                    "rows_read": per_day,
-                    "rows_landed": per_day,
-                    "rows_rejected": 0,
-                    "landed_at": landed_at,
-                    "state": "writing",
-                    "min_event_date": day,
-                    "max_event_date": day,
-                    "file_bytes": 0,
-                    "modified_ns": 0,
-                    "end_line": 0,
-                    "end_row": 0,
-                }
-            ]
-        )
-        operations.finish_landings([sequence])
-    operations.close()
 
 
 def _one_of(values: Sequence[str]) -> str:
@@ -283,10 +207,6 @@ def staged(folder: Path, as_of: datetime, stage: str) -> Figure:
     return measure(
         [sys.executable, __file__, "--stage", stage, str(folder), as_of.isoformat()]
     )
-
-
-def midnight_after(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 def one_size(

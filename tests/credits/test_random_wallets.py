@@ -11,16 +11,6 @@ from typing import Any
 
 import pytest
 
-from orchestration.billing_run import (
-    BillingRun,
-    build_readers,
-    build_until_close,
-    check_workspace,
-    close_books,
-    copy_operations,
-    land_usage,
-)
-from orchestration.workspace import Workspace
 from tests.credits.random_wallets import daily_credit, random_account
 from tests.credits.reference_wallet import (
     Charge,
@@ -41,7 +31,7 @@ from tests.credits.wallet_accounts import (
 )
 from tests.credits.wallet_company import company_of
 from tests.rating.random_contracts import write_workspace
-from tests.support import instant, rows
+from tests.support import rows, run_until_close
 
 SEED = 20261101
 CUSTOMERS = 400
@@ -90,13 +80,6 @@ left join invoicing.invoice_lines as lines on draws.line_id = lines.line_id
 Draws = Mapping[tuple[Any, ...], int]
 
 
-class DeepRun(BillingRun):
-    """A run for wallets deeper than usual, as with `--vars .credit_depth: 128.`."""
-
-    def _variables(self) -> dict[str, Any]:
-        return super()._variables() | {"credit_depth": 128}
-
-
 @pytest.fixture(scope="module")
 def accounts() -> dict[str, Account]:
     dice = random.Random(SEED)
@@ -120,13 +103,7 @@ def drawn(
 ) -> dict[tuple[Any, ...], int]:
     folder = tmp_path_factory.mktemp("random") / "company"
     write_workspace(folder, *company_of(accounts), random.Random(SEED))
-    run = DeepRun(Workspace.load(folder), instant("2026-11-01T01:00"), backfill=True)
-    check_workspace(run.workspace)
-    land_usage(run)
-    copy_operations(run)
-    build_until_close(run)
-    close_books(run)
-    build_readers(run)
+    run_until_close(folder, "2026-11-01T01:00", backfill=True)
     return found_draws(folder)
 
 
