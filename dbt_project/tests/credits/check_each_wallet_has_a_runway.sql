@@ -2,7 +2,7 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'credit_runway'}},
-        'description': 'A wallet with an active balance has one runway, and that balance.',
+        'description': 'A wallet with an active balance has one runway, with that balance.',
     },
 ) }}
 
