@@ -2,7 +2,7 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'credit_runway'}},
-        'description': 'A wallet with an active balance has one runway, with that balance.',
+        'description': 'Each wallet has one runway, with what its grants have left today.',
     },
 ) }}
 
@@ -13,7 +13,6 @@ with
 balances as (
 
     select * from {{ ref('credit_balances') }}
-    where segment_status = 'active'
 
 ),
 
@@ -23,12 +22,20 @@ runways as (
 
 ),
 
-active as (
+wallets as (
 
     select
         customer_id,
         currency,
-        sum(balance_minor) as balance_minor
+        sum(
+            case
+                when
+                    starting_at <= {{ as_of() }}
+                    and {{ endless('ending_before') }} > {{ as_of() }}
+                    then balance_minor
+                else 0
+            end
+        ) as balance_minor
     from balances
     group by 1, 2
 
@@ -49,19 +56,20 @@ forecast as (
 final as (
 
     select
-        coalesce(active.customer_id, forecast.customer_id) as customer_id,
-        coalesce(active.currency, forecast.currency) as currency,
-        active.balance_minor,
+        coalesce(wallets.customer_id, forecast.customer_id) as customer_id,
+        coalesce(wallets.currency, forecast.currency) as currency,
+        wallets.balance_minor,
         forecast.runway_minor,
         forecast.runway_count
-    from active
+    from wallets
     full outer join forecast
         on
-            active.customer_id = forecast.customer_id
-            and active.currency = forecast.currency
+            wallets.customer_id = forecast.customer_id
+            and wallets.currency = forecast.currency
     where
-        coalesce(forecast.runway_count, 0) <> 1
-        or forecast.runway_minor <> coalesce(active.balance_minor, 0)
+        wallets.customer_id is null
+        or coalesce(forecast.runway_count, 0) <> 1
+        or forecast.runway_minor <> greatest(wallets.balance_minor, 0)
 
 )
 
