@@ -1,4 +1,4 @@
-{{ config(materialized='view', tags=['reader']) }}
+{{ config(materialized=deep_view(), tags=['reader']) }}
 
 {#
   What each wallet burned in the whole days before this run, and the average of a day.
