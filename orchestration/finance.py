@@ -23,6 +23,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "credit_balances",
         "credit_grants",
         "credit_ledger",
+        "credit_runway",
     ),
     "invoicing": (
         "invoice_lines",

@@ -40,6 +40,7 @@ TABLES = (
     "credits.credit_balances",
     "credits.credit_drawdowns",
     "credits.credit_ledger",
+    "credits.credit_runway",
     "invoicing.invoice_lines",
     "invoicing.invoice_sub_lines",
     "invoicing.invoices",

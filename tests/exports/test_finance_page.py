@@ -11,8 +11,9 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,63 @@ def test_grants_are_the_sums_of_their_ledger_entries(
             row["left"],
         )
         for row in answered(finance, "What became of each commit and credit?")
+    } == expected
+
+
+def test_a_wallet_ends_where_spending_day_by_day_ends(
+    finance: Path,
+    sample_workspace: Path,
+    exported: Callable[[str], list[dict[str, str]]],
+) -> None:
+    """Grant after grant in the order of their ends, in fractions; draws from the books
+    and the drafts, each once."""
+    names = {
+        row["customer_id"]: row["name"] for row in exported("catalog/customers.csv")
+    }
+    grants = exported("exports/credit_balances.csv")
+    wallets = {
+        row["segment_id"]: (names[row["customer_id"]], row["currency"])
+        for row in grants
+    }
+    draws = {
+        row["drawdown_id"]: row
+        for schema in ("credits", "books")
+        for row in rows(sample_workspace, f"from {schema}.credit_drawdowns")
+    }
+    expected: dict[tuple[str, str], list[Any]] = {}
+    for wallet in set(wallets.values()):
+        segments = sorted(
+            (row["ending_before"] or "9999", Decimal(row["balance"]))
+            for row in grants
+            if wallets[row["segment_id"]] == wallet
+            and row["segment_status"] == "active"
+        )
+        if not segments:
+            continue
+        expected[wallet] = [sum(balance for _, balance in segments)]
+        for days in (30, 7):
+            burned = sum(
+                exact(draw["amount_minor"], draw["currency"])
+                for draw in draws.values()
+                if wallets[draw["segment_id"]] == wallet
+                and AS_OF - timedelta(days) <= draw["slice_start"] < AS_OF
+            )
+            seconds, is_lost = Fraction(0), False
+            for end, balance in segments:
+                spent = seconds + Fraction(balance) * days * 86400 / Fraction(burned)
+                limit = (datetime.fromisoformat(end) - AS_OF).total_seconds()
+                seconds, is_lost = min(spent, Fraction(limit)), is_lost or spent > limit
+            expected[wallet] += [
+                *([burned] if days == 30 else []),
+                AS_OF + timedelta(seconds=int(seconds)),
+                "expires" if is_lost else "runs_dry",
+            ]
+    answers = answered(finance, "When does a wallet run dry or expire?")
+    columns = ["left", "burned_in_30_days"]
+    columns += ["ends_at_30", "ends_by_30", "ends_at_7", "ends_by_7"]
+    assert {
+        (row["customer_name"], row["currency"]): [row[name] for name in columns]
+        for row in answers
     } == expected
 
 

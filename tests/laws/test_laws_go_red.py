@@ -255,9 +255,30 @@ STATEMENTS = [
     ),
     Case(
         "a balance is not the sum of its entries",
-        {"check_snapshots_end_at_the_balance", "law_7_ledger_shows_what_was_posted"},
+        {
+            "check_each_wallet_has_a_runway",
+            "check_snapshots_end_at_the_balance",
+            "law_7_ledger_shows_what_was_posted",
+        },
         "update credits.credit_balances set balance_minor = balance_minor + 1"
         " where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "a wallet is not forecast",
+        {"check_each_wallet_has_a_runway"},
+        "delete from credits.credit_runway where customer_id = 'acme'",
+    ),
+    Case(
+        "a wallet is forecast twice",
+        {"check_each_wallet_has_a_runway"},
+        "insert into credits.credit_runway by name select * from credits.credit_runway"
+        " where customer_id = 'gamma'",
+    ),
+    Case(
+        "a wallet is forecast with a cent too much",
+        {"check_each_wallet_has_a_runway"},
+        "update credits.credit_runway set balance_minor = balance_minor + 1"
+        " where customer_id = 'acme'",
     ),
     Case(
         "an invoice stands in Stripe twice",

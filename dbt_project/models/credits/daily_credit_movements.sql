@@ -29,14 +29,16 @@ drawdowns as (
     select
         segment_id,
         cast(slice_start as date) as movement_date,
-        -amount_minor as amount_minor
+        -amount_minor as amount_minor,
+        amount_minor as drawn_minor
     from closed_drawdowns
     union all
     select
         draft_drawdowns.segment_id,
         cast(least(draft_drawdowns.slice_start, {{ as_of() }}) as date)
             as movement_date,
-        -draft_drawdowns.amount_minor as amount_minor
+        -draft_drawdowns.amount_minor as amount_minor,
+        draft_drawdowns.amount_minor as drawn_minor
     from draft_drawdowns
     left join closed_drawdowns
         on draft_drawdowns.drawdown_id = closed_drawdowns.drawdown_id
@@ -51,7 +53,8 @@ movements as (
     select
         segment_id,
         cast(effective_at as date) as movement_date,
-        amount_minor
+        amount_minor,
+        0 as drawn_minor
     from ledger
 
 ),
@@ -61,7 +64,8 @@ final as (
     select
         segment_id,
         movement_date,
-        cast(sum(amount_minor) as bigint) as amount_minor
+        cast(sum(amount_minor) as bigint) as amount_minor,
+        cast(sum(drawn_minor) as bigint) as drawn_minor
     from movements
     group by 1, 2
 
