@@ -1,5 +1,5 @@
 {#
-  Grants with something left whose access window meets charges of open periods, ranked
+  Begun grants with something left whose window meets charges of open periods, ranked
   without gaps: rank n takes what ranks below n left over. Grants of one level whose
   windows do not meet share a rank, so that a credit for each day is one rank, not 365.
 #}
@@ -8,7 +8,10 @@ with
 grants as (
 
     select * from {{ ref('credit_grants') }}
-    where opening_balance_minor > 0
+    where
+        opening_balance_minor > 0
+        -- A composite is charged at the end of its period, which may lie ahead.
+        and starting_at <= {{ as_of() }}
 
 ),
 
@@ -51,10 +54,7 @@ reachable as (
             grants.customer_id = wallet_spans.customer_id
             and grants.currency = wallet_spans.currency
             and grants.starting_at <= wallet_spans.last_charge_at
-            and (
-                grants.ending_before is null
-                or grants.ending_before > wallet_spans.first_charge_at
-            )
+            and {{ endless('grants.ending_before') }} > wallet_spans.first_charge_at
 
 ),
 
