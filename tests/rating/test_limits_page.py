@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,142 +10,18 @@ import pytest
 
 from orchestration.billing_run import check_workspace
 from orchestration.workspace import Workspace
+from tests.rating.billed_page import event, sections, write_page
 from tests.support import copy_of, rows, run_until_close
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
-BLOCK = re.compile(r"^```csv (\w+)\n(.*?)^```$", re.M | re.S)
-START = "2026-10-01T00:00Z"
-Tables = dict[str, list[dict[str, Any]]]
-PRODUCTS = {"tokens": "Tokens", "calls": "Calls"}
-
-
-def sections() -> dict[str, Tables]:
-    """Heading -> name of a block -> its rows."""
-    found = {}
-    for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
-        blocks = {
-            name: list(csv.DictReader(io.StringIO(text)))
-            for name, text in BLOCK.findall(part)
-        }
-        if "invoice" in blocks:
-            found[part.split("\n")[0]] = blocks
-    return found
-
-
-def event(customer: str, product: str, at: str, units: str) -> str:
-    """One line of NDJSON."""
-    row = {
-        "transaction_id": f"{customer}-{product}-{at}",
-        "customer_id": customer,
-        "event_type": product,
-        "timestamp": at.replace("Z", ":00Z"),
-        "properties": {"units": units},
-    }
-    return json.dumps(row) + "\n"
-
-
-def price_book() -> Tables:
-    return {
-        "billable_metrics": [
-            {
-                "metric_id": product,
-                "name": name,
-                "aggregation": "SUM",
-                "aggregation_key": "units",
-                "event_types": product,
-            }
-            for product, name in PRODUCTS.items()
-        ],
-        "products": [
-            {
-                "product_id": product,
-                "name": name,
-                "product_type": "USAGE",
-                "metric_id": product,
-            }
-            for product, name in PRODUCTS.items()
-        ],
-        "rate_cards": [{"rate_card_id": "usd", "name": "usd", "currency": "USD"}],
-        "rates": [
-            {
-                "rate_id": product,
-                "rate_card_id": "usd",
-                "product_id": product,
-                "price_model": "flat",
-                "unit_price": price,
-                "starting_at": START,
-            }
-            for product, price in (("tokens", "0.25"), ("calls", "0.10"))
-        ],
-    }
-
-
-def add_card(
-    tables: Tables, card: str, rates: list[dict[str, str]], sold: list[dict[str, str]]
-) -> None:
-    known = {row["product_id"] for row in tables["products"]}
-    tables["products"] += [row for row in sold if row["product_id"] not in known]
-    tables["rate_cards"].append({"rate_card_id": card, "name": card, "currency": "USD"})
-    usual = [row for row in tables["rates"] if row["rate_card_id"] == "usd"]
-    tables["rates"] += [
-        {
-            "starting_at": START,
-            **row,
-            "rate_card_id": card,
-            "rate_id": f"{card}-{row['rate_id']}",
-        }
-        for row in [*usual, *rates]
-    ]
+TOLD = sections(PAGE, "invoice")
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """October is closed."""
     folder = tmp_path_factory.mktemp("limits") / "company"
-    (folder / "catalog").mkdir(parents=True)
-    (folder / "events").mkdir()
-    (folder / "meterhouse.yml").write_text("")
-    tables = price_book()
-    events = []
-    for number, (heading, blocks) in enumerate(sections().items()):
-        customer = f"c{number}"
-        tables.setdefault("customers", []).append(
-            {"customer_id": customer, "name": heading}
-        )
-        events += [
-            event(customer, row["product"], row["at"], row["units"])
-            for row in blocks.pop("usage")
-        ]
-        contract = blocks.pop("contracts", [{"starting_at": START}])[0]
-        # A section with rates has a card of its own.
-        card = customer if "rates" in blocks else "usd"
-        if card != "usd":
-            add_card(tables, card, blocks.pop("rates"), blocks.pop("products"))
-        tables.setdefault("contracts", []).append(
-            {
-                "contract_id": customer,
-                "customer_id": customer,
-                "name": heading,
-                "rate_card_id": card,
-                **contract,
-            }
-        )
-        del blocks["invoice"]
-        for name, block in blocks.items():
-            for row in block:
-                key = "override_id" if "override" in name else f"{name[:-1]}_id"
-                own = {**row, key: f"{customer}-{row[key]}"}
-                if name != "override_specifiers":
-                    own |= {"contract_id": customer}
-                    own.setdefault("starting_at", START)
-                tables.setdefault(name, []).append(own)
-    for name, table in tables.items():
-        columns = list(dict.fromkeys(column for row in table for column in row))
-        with (folder / "catalog" / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(table)
-    (folder / "events" / "usage.ndjson").write_text("".join(events))
+    write_page(folder, TOLD, "invoice")
     check_workspace(Workspace.load(folder))
     run_until_close(folder, "2026-11-02T01:00", backfill=True)
     return folder
@@ -174,11 +46,11 @@ def billed(company: Path) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("heading", sections())
+@pytest.mark.parametrize("heading", TOLD)
 def test_each_invoice_of_the_page_is_what_is_billed(
     heading: str, billed: dict[str, list[Any]]
 ) -> None:
-    told = sections()[heading]["invoice"]
+    told = TOLD[heading]["invoice"]
     assert billed[heading] == [(row["line"], Decimal(row["amount"])) for row in told]
 
 
@@ -221,7 +93,7 @@ def test_a_closed_month_is_rated_again_on_its_own_discounts_and_limits(
         *("overrides", "override_specifiers"),
     ):
         (late / "catalog" / f"{name}.csv").unlink()
-    customers = {heading: f"c{number}" for number, heading in enumerate(sections())}
+    customers = {heading: f"c{number}" for number, heading in enumerate(TOLD)}
     one, first = customers["One invoice"], customers["The first charges"]
     listed = customers["A composite at list prices"]
     (late / "events" / "late.ndjson").write_text(
