@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestration.catalog_findings import FOREVER, Findings
-from orchestration.catalog_specifiers import specified_keys_exist
+from orchestration.catalog_specifiers import KEYS, specified_keys_exist
 
 GRANTS = (("commits", "commit_id", "commit"), ("credits", "credit_id", "credit"))
 RECURRING = ("recurring_commits", "recurring_commit_id", "recurring commit")
@@ -164,20 +164,42 @@ def _specifiers(findings: Findings) -> None:
         "Say what a charge must be, or remove the row: without rows a grant is for "
         "everything.",
     )
+    for column in ("pricing_group_values", "presentation_group_values"):
+        findings.rows(
+            file,
+            column,
+            f"select line, {column} from grant_specifiers "
+            f"where '|' || {column} || '|' like '%=*|%'",
+            "'{0}' asks for any value, which is no condition",
+            "Name the value, or leave the key out.",
+        )
     findings.rows(
         file,
         "product_tags",
-        """
-        select s.line, s.product_tags from grant_specifiers as s
-        where s.product_tags is not null and not exists (
-            select 1 from product_versions as p
-            where (s.product_id is null or s.product_id = p.product_id)
-                and list_has_all(p.tags, list_transform(
-                    string_split(s.product_tags, '|'), lambda i: trim(i)
-                ))
+        f"""
+        with asked as (
+            select *,
+                list_transform(
+                    string_split(product_tags, '|'), lambda i: trim(i)
+                ) as tags,
+                {KEYS.format("pricing_group_values")} as pricing,
+                {KEYS.format("presentation_group_values")} as presentation
+            from grant_specifiers
+        ),
+        met as (
+            select s.line, s.product_tags,
+                list_has_all(p.pricing_keys, s.pricing) as has_pricing,
+                list_has_all(p.presentation_keys, s.presentation) as has_presentation,
+                list_has_all(p.tags, s.tags) as has_tags
+            from asked as s join product_versions as p
+                on s.product_id is null or s.product_id = p.product_id
+            where s.product_tags is not null
         )
+        select line, product_tags from met group by all
+        having bool_or(has_pricing) and bool_or(has_presentation)
+            and not bool_or(has_tags and has_pricing and has_presentation)
         """,
-        "no product has all of the tags '{0}'",
+        "no product has the tags '{0}' and all else that the specifier asks for",
         "Give them to a product in catalog/products.csv: nothing could be drawn.",
     )
     specified_keys_exist(findings, "grant_specifiers")
@@ -233,3 +255,19 @@ def _recurring(findings: Findings) -> None:
         "the recurring commit '{0}' does not start within the contract '{1}'",
         "Start it at {2} or later, before the contract ends.",
     )
+    for given, its_key, grant_type in (
+        ("commits", "commit_id", "PREPAID_COMMIT"),
+        ("credits", "credit_id", "CREDIT"),
+    ):
+        findings.rows(
+            f"catalog/{given}.csv",
+            its_key,
+            f"""
+            select g.line, g.{its_key}, r.{key}
+            from {given} as g join {table} as r
+                on starts_with(g.{its_key}, r.{key} || ':')
+                and r.grant_type = '{grant_type}'
+            """,
+            "'{0}' may become the name of a grant of the recurring commit '{1}'",
+            "Give it an id that does not begin with that one and a colon.",
+        )

@@ -130,12 +130,30 @@ def test_what_a_day_leaves_expires_with_it(closed: Path) -> None:
     ]
 
 
-def test_a_grant_that_is_posted_is_not_made_another_amount(closed: Path) -> None:
+def test_what_is_posted_stays_when_the_recurring_commit_changes(closed: Path) -> None:
+    # December's start is posted with 5.00; from January on it is 6.00.
+    path = closed / "catalog" / "recurring_commits.csv"
+    path.write_text(path.read_text().replace(",5,", ",6,"))
+    run_until_close(closed, "2027-01-02", backfill=True)
+    starts = [
+        (grant, amount)
+        for grant, entry_type, amount, _ in ledger(closed, "acme")
+        if entry_type == "CREDIT_SEGMENT_START"
+    ]
+    assert sorted(starts) == [
+        ("monthly:2026-10-01", 500),
+        ("monthly:2026-11-01", 500),
+        ("monthly:2026-12-01", 500),
+        ("monthly:2027-01-01", 600),
+    ]
+
+
+def test_an_end_before_a_posted_start_is_refused(closed: Path) -> None:
     path = closed / "catalog" / "recurring_commits.csv"
     before = path.read_text()
-    path.write_text(before.replace(",5,", ",6,"))
+    path.write_text(before.replace("monthly,acme", "other,acme"))
     try:
         with pytest.raises(DbtError, match="check_posted_grants_stand"):
-            run_until_close(closed, "2026-12-03", backfill=True)
+            run_until_close(closed, "2027-01-03", backfill=True)
     finally:
         path.write_text(before)

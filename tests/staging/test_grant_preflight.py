@@ -194,7 +194,7 @@ MISTAKES = [
         "narrow,,,,api",
         "narrow,,,bulk,api|eu,,",
         (3, "product_tags"),
-        "no product has all of the tags 'api|eu'",
+        "no product has the tags 'api|eu' and all else that the specifier asks for",
     ),
     (
         "grant_specifiers",
@@ -216,6 +216,27 @@ MISTAKES = [
         ",,weekly,calls,,,",
         (4, "recurring_commit_id"),
         "'weekly' is not in catalog/recurring_commits.csv",
+    ),
+    (
+        "grant_specifiers",
+        "narrow,,,,api",
+        "narrow,,,,api|eu,,user=*",
+        (3, "presentation_group_values"),
+        "'user=*' asks for any value, which is no condition",
+    ),
+    (
+        "products",
+        "calls,",
+        "calls,Calls,USAGE,calls,model,user,api\ntagged,T,USAGE,calls,,,api|eu",
+        (3, "product_tags"),
+        "no product has the tags 'api|eu' and all else that the specifier asks for",
+    ),
+    (
+        "credits",
+        "tagged,",
+        f"monthly:2026-10-01,acme,Tagged,USD,,5,{START},,,api,",
+        (2, "credit_id"),
+        "may become the name of a grant of the recurring commit 'monthly'",
     ),
     (
         "recurring_commits",

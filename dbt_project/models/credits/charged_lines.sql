@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 {# Where each line that a wallet may pay starts, and its dearest unit price. A line
-   starts where its first price does, not where its first usage happens; a composite
-   where its share does. #}
+   starts where the first price that it is used at does; a composite where its share
+   does. #}
 with
 
 charges as (

@@ -3,6 +3,16 @@
   what the books leave of it and its place in the burn order of its wallet (customer and
   currency).
 #}
+{# What a recurring commit has given is a fact, whatever becomes of it. #}
+{%- set amount -%}
+coalesce(
+            case
+                when grants.declared_as = 'recurring_commit'
+                    then posted.posted_start_minor
+            end,
+            {{ to_minor('segments.amount', 'currencies.minor_unit_factor') }}
+        )
+{%- endset %}
 with
 
 currencies as (
@@ -49,8 +59,12 @@ granted as (
         currencies.minor_unit,
         grants.priority,
         grants.invoice_amount,
-        {{ to_minor('segments.amount', 'currencies.minor_unit_factor') }}
-            as amount_minor,
+        {{ amount }} as amount_minor,
+        -- A segment whose start is not yet posted opens with its amount.
+        {{ amount }}
+        + coalesce(posted.posted_minor, 0)
+        - coalesce(posted.posted_start_minor, 0) as opening_balance_minor,
+        posted.posted_start_minor,
         applicability.applicable_products,
         applicability.applicable_usage,
         coalesce(
@@ -72,23 +86,18 @@ granted as (
             and segments.grant_id = applicability.grant_id
     inner join currencies
         on segments.currency = currencies.currency
+    left join posted
+        on segments.segment_id = posted.segment_id
 
 ),
 
 final as (
 
     select
-        granted.*,
-        -- A segment whose start is not yet posted opens with its amount.
-        granted.amount_minor
-        + coalesce(posted.posted_minor, 0)
-        - coalesce(posted.posted_start_minor, 0) as opening_balance_minor,
-        posted.posted_start_minor,
+        *,
         {{ burn_level('granted') }} as burn_level,
         {{ burn_rank('granted') }} as burn_rank
     from granted
-    left join posted
-        on granted.segment_id = posted.segment_id
 
 )
 

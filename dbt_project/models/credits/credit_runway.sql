@@ -36,7 +36,6 @@ wallets as (
         sum(
             case when segment_status = 'active' then balance_minor else 0 end
         ) as balance_minor,
-        -- Not granted yet; composites of drafts may have drawn on it.
         sum(
             case
                 when segment_status = 'future' then amount_minor + balance_minor

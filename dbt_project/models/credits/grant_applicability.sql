@@ -2,8 +2,9 @@
 
 {#
   How narrow each grant is, which decides between grants of one priority: narrower ones
-  are drawn first. Tags are counted by the products of the instant the grant first
-  starts, so that its place does not move when a product gets a tag.
+  are drawn first. Tags are counted by the products of the instant the grant, or the
+  recurring commit, first starts, so that its place does not move when a product gets a
+  tag. One that is for no product yet is as narrow as for one.
 #}
 with
 
@@ -24,7 +25,7 @@ starts as (
     select
         grant_type,
         grant_id,
-        min(starting_at) as starting_at
+        min(declared_starting_at) as starting_at
     from {{ ref('grant_segments') }}
     group by 1, 2
 
@@ -81,7 +82,7 @@ final as (
         counted.grant_id,
         case
             when counted.is_for_any_product then cast({{ everything() }} as bigint)
-            else coalesce(named_products.products, 0)
+            else greatest(coalesce(named_products.products, 0), 1)
         end as applicable_products,
         case
             when counted.group_specifiers = 0 then cast({{ everything() }} as bigint)

@@ -51,7 +51,10 @@ final as (
         grants.currency,
         segments.amount,
         segments.starting_at,
-        segments.ending_before
+        segments.ending_before,
+        min(segments.starting_at) over (
+            partition by grants.declared_as, grants.declared_id
+        ) as declared_starting_at
     from segments
     inner join grants
         on

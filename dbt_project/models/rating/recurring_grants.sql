@@ -59,7 +59,10 @@ final as (
 
     select
         recurring_commit_id || ':' || cast(cast(access_start as date) as string)
-            as grant_id,
+        || case
+            when access_start = date_trunc('day', access_start) then ''
+            else 'T' || substr(cast(access_start as string), 12, 5)
+        end as grant_id,
         customer_id,
         contract_id,
         grant_name,
