@@ -182,7 +182,7 @@ STATEMENTS = [
         "a wallet is deeper than the ranks that draw",
         {"law_4_wallet_depth_is_not_exceeded"},
         "insert into credits.active_grants by name select segment_id, customer_id,"
-        " currency, amount_minor as opening_balance_minor, 13 as wallet_rank,"
+        " currency, amount_minor as opening_balance_minor, 101 as wallet_rank,"
         " starting_at from credits.credit_grants where grant_id = 'acme-commit'",
     ),
     Case(
