@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration.billing_run import (
     BillingRun,
     RunRefused,
@@ -29,6 +27,7 @@ from orchestration.billing_run import (
     build_until_close,
     copy_operations,
 )
+from orchestration.duck import connect
 from orchestration.operations import URL_VARIABLE
 from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace
@@ -166,8 +165,7 @@ def _load_books(run: BillingRun, manifest: Manifest) -> None:
 
 def _snapshots(workspace: Workspace, folder: Path) -> Iterator[tuple[str, Path]]:
     """Consistent copies of what is written in place: the books and the SQLite files."""
-    with duckdb.connect(str(workspace.warehouse), read_only=True) as con:
-        con.execute("set TimeZone = 'UTC'")
+    with connect(workspace.warehouse, read_only=True) as con:
         for (table,) in con.execute(BOOK_TABLES_QUERY).fetchall():
             path = folder / f"{table}.parquet"
             con.execute(

@@ -23,6 +23,7 @@ import yaml
 
 from orchestration import catalog_rules
 from orchestration.catalog_findings import Findings
+from orchestration.duck import connect
 from orchestration.grain import ON_IT, Grain, finer_than, grain_of_days, is_on
 from orchestration.landing import readers, sql
 from orchestration.landing.mapping import PROPERTY_PATTERN
@@ -125,8 +126,7 @@ def check_catalog(workspace: Workspace) -> list[Problem]:
     between rows are looked at only when every file has its columns and whole rows.
     Reads only.
     """
-    with duckdb.connect(config={"memory_limit": "2GB"}) as con:
-        con.execute("set enable_progress_bar = false")
+    with connect(memory_limit="2GB") as con:
         settings = workspace.settings
         findings = Findings(con, settings.metric_models, settings.metering_grain)
         findings.problems += _unknown_files(workspace)
@@ -304,10 +304,10 @@ def _exact(precision: int, scale: int) -> str:
 
 def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
     """What kinds of values are checked against: currencies and time zones."""
-    con.execute("create table known_currencies (code varchar)")
+    con.execute("create table known_currencies (code varchar, exponent integer)")
     if CURRENCIES.exists():
         con.execute(
-            "insert into known_currencies select currency from "
+            "insert into known_currencies select currency, minor_unit_exponent from "
             f"read_csv({sql.text(str(CURRENCIES))}, header = true, all_varchar = true)"
         )
     names = sorted(available_timezones())

@@ -7,9 +7,13 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 from __future__ import annotations
 
 from orchestration import (
+    catalog_commit_rules,
     catalog_grant_rules,
+    catalog_hierarchy_rules,
     catalog_limit_rules,
+    catalog_override_rules,
     catalog_price_rules,
+    catalog_renewal_rules,
     catalog_unit_rules,
 )
 from orchestration.catalog_findings import FOREVER, Findings
@@ -24,10 +28,14 @@ def check(findings: Findings) -> None:
     _metrics(findings)
     _products(findings)
     catalog_price_rules.check(findings)
+    catalog_override_rules.check(findings)
     catalog_limit_rules.check(findings)
     catalog_unit_rules.check(findings)
     _contracts(findings)
     catalog_grant_rules.check(findings)
+    catalog_commit_rules.check(findings)
+    catalog_renewal_rules.check(findings)
+    catalog_hierarchy_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:

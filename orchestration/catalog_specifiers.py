@@ -1,4 +1,5 @@
-"""What overrides and grants have in common: rows that say what usage must be."""
+"""Rows that say what usage must be, and the cells of group values that they and rates
+have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +9,12 @@ from orchestration.catalog_findings import Findings
 KEYS = (
     "list_sort(list_transform(list_filter(string_split(coalesce({0}, ''), '|'), "
     "lambda item: item <> ''), lambda item: split_part(item, '=', 1)))"
+)
+
+# Concrete values of a cell in a fixed order: a=1|b=2 equals b=2|a=1, a=* is any a.
+PAIRS = (
+    "list_sort(list_filter(string_split(coalesce({0}, ''), '|'), "
+    "lambda item: item <> '' and not ends_with(item, '=*')))"
 )
 
 

@@ -267,6 +267,51 @@ def release(
     _decide("release", invoice, reason, actor, workspace)
 
 
+@app.command("ledger-entry")
+def ledger_entry(
+    segment: Annotated[
+        str,
+        typer.Argument(
+            help="segment_id of credits.credit_balances, or a grant with one segment."
+        ),
+    ],
+    amount: Annotated[
+        str,
+        typer.Option(
+            "--amount", help="In units of the currency: 25 gives, -12.50 takes."
+        ),
+    ],
+    reason: ReasonOption,
+    actor: ActorOption,
+    effective_at: Annotated[
+        str,
+        typer.Option(
+            "--effective-at",
+            help="From when it counts, ISO 8601. Default: the segment's start.",
+        ),
+    ] = "",
+    workspace: WorkspaceOption = Path("workspace"),
+) -> None:
+    """Give to a commit or credit by hand, or take from it: an entry of its ledger."""
+    from orchestration.ledger_entry import enter
+
+    moment = _instant(effective_at) if effective_at else None
+    with _errors():
+        entry = enter(Workspace.load(workspace), segment, amount, reason, actor, moment)
+        said = "ledger entry" if entry.is_new else "the entry stands already, as"
+        out.print(
+            f"{said} {entry.instruction_id}: "
+            f"{entry.segment.money(entry.amount_minor)} from "
+            f"{entry.effective_at:%Y-%m-%dT%H:%MZ}, from the next run on; "
+            f"{entry.segment.segment_id} then has "
+            f"{entry.segment.money(entry.balance_minor)}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        if not entry.is_new:
+            out.print("A second one needs another --reason.")
+
+
 @app.command()
 def backup(workspace: WorkspaceOption = Path("workspace")) -> None:
     """Copy what can't be computed again (lake, books, operations store)."""
@@ -389,14 +434,8 @@ def _settings(
     from orchestration import spark
     from orchestration.billing_run import check_workspace
     from orchestration.execution import RunSettings
-    from orchestration.resources import parse_instant
 
-    try:
-        instant = parse_instant(as_of) if as_of else datetime.now(UTC)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{as_of!r} is not an instant; write it like 2026-11-02T00:00Z"
-        ) from error
+    instant = _instant(as_of) if as_of else datetime.now(UTC)
     if stripe not in ("sandbox", "test", "live"):
         raise typer.BadParameter(f"--stripe {stripe}: sandbox, test or live")
     if target not in ("duckdb", "spark"):
@@ -413,6 +452,17 @@ def _settings(
         dbt_target=target,
         full_refresh=full_refresh,
     )
+
+
+def _instant(text: str) -> datetime:
+    from orchestration.resources import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is not an instant; write it like 2026-11-02T00:00Z"
+        ) from error
 
 
 @contextmanager

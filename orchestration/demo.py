@@ -10,16 +10,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestration.execution import BILLING_JOB, USAGE_JOB, RunSettings, execute
+from orchestration.ledger_entry import enter
 from orchestration.run_report import print_breaks, print_run_summary, progress_bar
-from orchestration.sample_company import generate, stage
+from orchestration.sample_company import correction, generate, stage
 from orchestration.workspace import Problem, Workspace, WorkspaceError
 
+START = date(2026, 8, 1)
 # A day after each month's end: the grace of 24 hours is over.
 CLOSINGS = (
     datetime(2026, 9, 2, tzinfo=UTC),
@@ -58,10 +60,25 @@ def run_demo(out: Console, err: Console, directory: Path, events: int) -> None:
             settings = RunSettings(Workspace.load(directory), moment)
             with progress_bar(err):
                 execute(settings, [USAGE_JOB, BILLING_JOB])
+            enter_by_hand(settings.workspace, moment)
     print_run_summary(out, settings)
     _print_stories(out, settings.workspace)
     print_breaks(out, settings.workspace)
     out.print("Look at it: make ui · ask it: docs/finance.md")
+
+
+def enter_by_hand(workspace: Workspace, closed_at: datetime) -> None:
+    """After the first close: what the operator of docs/ledger.md gives by hand."""
+    if closed_at == CLOSINGS[0]:
+        given = correction(START)
+        enter(
+            workspace,
+            given.grant_id,
+            given.amount,
+            given.reason,
+            given.actor,
+            given.effective_at,
+        )
 
 
 def _start_over(directory: Path) -> None:

@@ -20,8 +20,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration.billing_run import (
     BillingRun,
     RunRefused,
@@ -30,6 +28,7 @@ from orchestration.billing_run import (
 )
 from orchestration.catalog import combined_hash, file_hashes
 from orchestration.dbt_runner import NodeResult
+from orchestration.duck import connect
 from orchestration.warehouse import Warehouse
 from orchestration.workspace import Workspace
 
@@ -309,7 +308,7 @@ def _compare(
     changed = _changed_files(copied, warehouse, last)
     run = BillingRun(copied, last["as_of"].replace(tzinfo=UTC), on_node=on_node)
     is_metered = _is_metered(run, last, changed)
-    with duckdb.connect(str(copied.warehouse)) as connection:
+    with connect(copied.warehouse) as connection:
         connection.execute(KEEP_OLD_LINES)
     run.dbt.build(
         DRAFTS, ("resource_type:test", *(["metering"] if is_metered else []))

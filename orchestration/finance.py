@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.duck import connect
 from orchestration.operations import durable
 from orchestration.workspace import Workspace
 
@@ -23,9 +24,12 @@ TABLES: dict[str, tuple[str, ...]] = {
         "credit_balances",
         "credit_grants",
         "credit_ledger",
+        "credit_recognition",
         "credit_runway",
+        "grant_scopes",
     ),
     "invoicing": (
+        "invoice_line_parts",
         "invoice_lines",
         "invoice_sub_lines",
         "invoices",
@@ -108,17 +112,14 @@ def publish(workspace: Workspace) -> dict[str, int]:
 
 def _open(copy: Path, workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """The new copy, with the warehouse attached: one state of it for copy and files."""
-    con = duckdb.connect(
-        str(copy),
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "storage_compatibility_version": STORAGE_VERSION,
-            "temp_directory": str(workspace.temporary),
-            # Lets big tables pass through; what is ordered explicitly stays ordered.
-            "preserve_insertion_order": False,
-        },
+    con = connect(
+        copy,
+        memory_limit=MEMORY_LIMIT,
+        storage_compatibility_version=STORAGE_VERSION,
+        temp_directory=str(workspace.temporary),
+        # Lets big tables pass through; what is ordered explicitly stays ordered.
+        preserve_insertion_order=False,
     )
-    con.execute("set TimeZone = 'UTC'")
     con.execute(f"attach {_text(str(workspace.warehouse))} as warehouse (read_only)")
     return con
 

@@ -66,7 +66,10 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
         """
         select
             substr(cast(period_start as string), 1, 7) as month, currency, status,
-            count(*) as invoices, sum(usage_minor) as usage,
+            count(*) as invoices,
+            sum(case when invoice_type = 'USAGE' then usage_minor else 0 end) as usage,
+            sum(case when invoice_type = 'USAGE' then 0 else usage_minor end)
+                as commits,
             sum(applied_minor) as credits, sum(total_minor) as total
         from invoicing.invoices group by 1, 2, 3 order by 1, 2, 3
         """,
@@ -89,10 +92,12 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
         warehouse,
         "Credits",
         """
-        select currency, count(*) as grants, sum(amount_minor) as granted,
-            sum(drawn_minor) as drawn, sum(expired_minor) as expired,
+        select currency, replace(lower(grant_type), '_commit', '') as kind,
+            sum(amount_minor + manual_minor) as granted, sum(drawn_minor) as drawn,
+            sum(expired_minor) as expired,
+            sum(rolled_over_minor + trued_up_minor) as passed_on,
             sum(balance_minor) as balance
-        from credits.credit_balances group by 1 order by 1
+        from credits.credit_balances group by 1, 2 order by 1, 2
         """,
     )
     _print_query(

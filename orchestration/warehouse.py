@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.duck import connect
 from orchestration.workspace import Workspace
 
 
@@ -24,8 +25,7 @@ class Warehouse:
             from orchestration.spark import rows
 
             return rows(self.workspace, query)
-        with duckdb.connect(str(self.workspace.warehouse), read_only=True) as con:
-            con.execute("set TimeZone = 'UTC'")
+        with connect(self.workspace.warehouse, read_only=True) as con:
             cursor = con.execute(query)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.demo import enter_by_hand
 from orchestration.sample_company import SampleCompany, generate, stage
+from orchestration.workspace import Workspace
 from tests.support import instant, made_once, run_all
 
 CLOSINGS = ("2026-09-02", "2026-10-02", "2026-11-02")
@@ -36,11 +38,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleCompany:
 def sample_workspace(
     sample: SampleCompany, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The sample company after three closes, published, loaded back. Read only."""
+    """The sample company as the demo leaves it: three closes, published, loaded back.
+    Read only."""
 
     def make(folder: Path) -> None:
         for closing in CLOSINGS:
             stage(sample.directory, folder, instant(closing))
             run_all(folder, closing)
+            enter_by_hand(Workspace.load(folder), instant(closing))
 
     return made_once(tmp_path_factory, "company", make)

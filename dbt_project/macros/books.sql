@@ -95,6 +95,23 @@
                 ['starting_at', 'timestamp'], ['ending_before', 'timestamp'],
             ],
         }],
+        [6, 'tranches of grants, manual ledger entries', {
+            'credit_drawdowns': [['tranche_id', 'string']],
+            'ledger_entries': [
+                ['source_id', 'string'], ['reason', 'string'], ['actor', 'string'],
+            ],
+        }],
+        [7, 'quantities that grants paid', {
+            'credit_drawdowns': [['quantity', quantity_type()]],
+        }],
+        [8, 'daily balances', {
+            'credit_balance_snapshots': [
+                ['snapshot_date', 'date'], ['segment_id', 'string'],
+                ['grant_id', 'string'], ['customer_id', 'string'],
+                ['currency', 'string'], ['change_minor', 'bigint'],
+                ['balance_minor', 'bigint'],
+            ],
+        }],
     ]) }}
 {% endmacro %}
 

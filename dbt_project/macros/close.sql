@@ -175,6 +175,10 @@
         {'posted_at': as_of()}
     )) %}
     {% do statements.append(insert_books(
+        'credit_balance_snapshots', close_id, ref('draft_balance_snapshots'),
+        'source_rows.snapshot_date < cast(' ~ as_of() ~ ' as date)'
+    )) %}
+    {% do statements.append(insert_books(
         'invoices', close_id, ref('draft_invoices'), closing
     )) %}
     {% if not frozen %}
@@ -211,6 +215,7 @@
         {{ sha256_text(
             "coalesce(invoices_of_close.row_hashes, '') || '/' || "
             ~ "coalesce(entries_of_close.row_hashes, '')"
+            ~ " || coalesce('/' || snapshots_of_close.row_hashes, '')"
         ) }} as content_hash
     from (
         select
@@ -230,6 +235,26 @@
         group by 1
     ) as entries_of_close
         on invoices_of_close.close_id = entries_of_close.close_id
+    left join (
+        select
+            close_id,
+            {{ ordered_concat('row_hash', 'segment_id') }} as row_hashes
+        from ({{ segment_snapshots_hashed() }}) as segments
+        group by 1
+    ) as snapshots_of_close
+        on invoices_of_close.close_id = snapshots_of_close.close_id
+{%- endmacro %}
+
+{# One hash per segment and close: a single text of every day of every segment would not
+   fit into memory. #}
+{% macro segment_snapshots_hashed() -%}
+    select
+        close_id,
+        segment_id,
+        {{ sha256_text(ordered_concat(balance_snapshot_text(), 'snapshot_date')) }}
+            as row_hash
+    from {{ source('books', 'credit_balance_snapshots') }}
+    group by 1, 2
 {%- endmacro %}
 
 {% macro insert_close_header(close_id) -%}

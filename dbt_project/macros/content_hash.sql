@@ -44,11 +44,31 @@
     ])) }}
 {%- endmacro %}
 
+{# Version 2 is version 1 followed by what a person decided, where one did: entries of
+   version 1 had nothing of it. #}
 {% macro ledger_entry_hash() -%}
-    {{ sha256_text(content_text([
+    {%- set version_2 = content_text([
+        ['source_id', 'text'], ['reason', 'text'], ['actor', 'text'],
+    ]) -%}
+    {{ sha256_text(ledger_entry_text_1()
+        ~ ' || case when source_id is null and reason is null and actor is null '
+        ~ "then '' else chr(31) || " ~ version_2 ~ ' end') }}
+{%- endmacro %}
+
+{% macro ledger_entry_text_1() -%}
+    {{ content_text([
         ['entry_id', 'text'], ['entry_type', 'text'], ['grant_id', 'text'],
         ['segment_id', 'text'], ['customer_id', 'text'], ['invoice_id', 'text'],
         ['currency', 'text'], ['amount_minor', 'integer'], ['effective_at', 'instant'],
         ['posted_at', 'instant'],
-    ])) }}
+    ]) }}
+{%- endmacro %}
+
+{# What a daily balance says; the day as text, which is one on every engine. #}
+{% macro balance_snapshot_text() -%}
+    {{ content_text([
+        ['cast(snapshot_date as string)', 'text'], ['segment_id', 'text'],
+        ['grant_id', 'text'], ['customer_id', 'text'], ['currency', 'text'],
+        ['change_minor', 'integer'], ['balance_minor', 'integer'],
+    ]) }}
 {%- endmacro %}

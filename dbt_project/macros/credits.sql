@@ -26,18 +26,30 @@
 {%- endmacro %}
 
 {# What decides between two grants before their windows do: lower numbers are drawn
-   first. Bought grants are alike, whatever they cost. #}
+   first. What rolled over comes first, promises before the rest; what is paid for is
+   used up before a promise is kept. Bought grants are alike,
+   whatever they cost; between promises, group values decide nothing. #}
 {% macro burn_keys(grants) -%}
+    case
+        when {{ grants }}.rolled_over_from is not null
+            then case when {{ grants }}.grant_type = 'POSTPAID_COMMIT' then 1 else 2 end
+        when {{ grants }}.grant_type = 'POSTPAID_COMMIT' then 4
+        else 3
+    end,
     {{ grants }}.priority,
     case when {{ grants }}.invoice_amount = 0 then 0 else 1 end,
     {{ grants }}.applicable_products,
-    {{ grants }}.applicable_usage
+    case
+        when {{ grants }}.grant_type = 'POSTPAID_COMMIT'
+            and {{ grants }}.rolled_over_from is null then 0
+        else {{ grants }}.applicable_usage
+    end
 {%- endmacro %}
 
 {% macro burn_level(grants) -%}
     cast(
         dense_rank() over (
-            partition by {{ grants }}.customer_id, {{ grants }}.currency
+            partition by {{ grants }}.family_id, {{ grants }}.currency
             order by {{ burn_keys(grants) }}
         ) as bigint
     )
@@ -46,7 +58,7 @@
 {% macro burn_rank(grants) -%}
     cast(
         row_number() over (
-            partition by {{ grants }}.customer_id, {{ grants }}.currency
+            partition by {{ grants }}.family_id, {{ grants }}.currency
             order by
                 {{ burn_keys(grants) }},
                 {{ endless(grants ~ '.ending_before') }},
@@ -87,13 +99,13 @@
 {% macro prefix_draw(grants) -%}
     {%- set running -%}
     sum(charges.remaining_minor) over (
-        partition by coalesce({{ grants }}.segment_id, charges.slice_id)
+        partition by coalesce({{ grants }}.tranche_id, charges.slice_id)
         order by charges.charge_rank
         rows between unbounded preceding and current row
     )
     {%- endset -%}
     case
-        when {{ grants }}.segment_id is null then cast(0 as bigint)
+        when {{ grants }}.tranche_id is null then cast(0 as bigint)
         else cast(
             greatest(
                 least({{ running }}, {{ grants }}.opening_balance_minor)
@@ -104,13 +116,31 @@
     end
 {%- endmacro %}
 
-{# Order of entries with the same instant: a segment starts before it is drawn on, and
-   expires last. #}
-{% macro entry_order(entry_type) -%}
+{# Type of the entry that a segment opens with: what is owed of a promise is no
+   balance that could be spent. #}
+{% macro start_entry_type(grant_type) -%}
     case
-        when {{ entry_type }} like '%SEGMENT_START' then 1
+        when {{ grant_type }} = 'POSTPAID_COMMIT' then 'POSTPAID_COMMIT_INITIAL_BALANCE'
+        else {{ grant_type }} || '_SEGMENT_START'
+    end
+{%- endmacro %}
+
+{% macro is_start(entry_type) -%}
+    (
+        {{ entry_type }} like '%SEGMENT_START'
+        or {{ entry_type }} like '%INITIAL_BALANCE'
+    )
+{%- endmacro %}
+
+{# Order of entries with the same instant: a segment starts before it is drawn on, gets by
+   hand before it gives, and expires last. #}
+{% macro entry_order(entry_type, amount_minor) -%}
+    case
+        when {{ is_start(entry_type) }} then 1
         when {{ entry_type }} like '%DEDUCTION' then 2
-        when {{ entry_type }} like '%EXPIRATION' then 9
+        when {{ entry_type }} like '%MANUAL' and {{ amount_minor }} > 0 then 3
+        when {{ entry_type }} like '%EXPIRATION' or {{ entry_type }} like '%TRUEUP' then 9
+        when {{ entry_type }} like '%ROLLOVER' then 8
         else 5
     end
 {%- endmacro %}
@@ -151,11 +181,4 @@
             else {{ month_number(as_of()) }} - {{ month_number(anchor) }}
         end as bigint
     )
-{%- endmacro %}
-
-{# Whole seconds between two instants, as an integer that multiplies exactly. #}
-{% macro seconds_of(earlier, later) -%}
-    {{ wide_integer(integer_divide(
-        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')', '1000000'
-    )) }}
 {%- endmacro %}

@@ -5,8 +5,9 @@
     (extract(year from {{ instant }}) * 12 + extract(month from {{ instant }}))
 {%- endmacro %}
 
-{# Start of the statement period that is so many months after the one that an instant
-   lies in. Statements run from the first of the month, or from the contract's day. #}
+{# Start of the statement period that holds an instant, or of the one so many months
+   after it. Statements run from the first of the month, or from the contract's day: in
+   a month before that day, the period of the month before is the one that runs. #}
 {% macro statement_start(contracts, instant, months=0) -%}
     {%- set anchor -%}
     case
@@ -17,10 +18,14 @@
     {%- set number -%}
     cast(
         {{ month_number(instant) }} - {{ month_number(contracts ~ '.starting_at') }}
-        + {{ months }} as bigint
+        as bigint
     )
     {%- endset -%}
-    {{ add_months(anchor, number) }}
+    case
+        when {{ add_months(anchor, number) }} > {{ instant }}
+            then {{ add_months(anchor, number ~ ' + ' ~ (months - 1)) }}
+        else {{ add_months(anchor, number ~ ' + ' ~ months) }}
+    end
 {%- endmacro %}
 
 {# How many reductions the most reduced period has, one after the other. #}
@@ -206,11 +211,6 @@ within_{{ rank }} as (
         greatest({{ share }}, coalesce(minimum_amount, {{ share }})),
         coalesce(maximum_amount, greatest({{ share }}, coalesce(minimum_amount, {{ share }})))
     )
-{%- endmacro %}
-
-{# Is a line what a grant paid, and not a charge? #}
-{% macro is_applied() -%}
-    line_type = 'applied_commit_or_credit'
 {%- endmacro %}
 
 {# What rating a closed period again says of a line. #}

@@ -1,5 +1,30 @@
 {# How a line of an invoice is named, where it stands, and which unit it is in. #}
 
+{# Is a line what a grant paid, and not a charge? #}
+{% macro is_applied() -%}
+    line_type in ('applied_commit_or_credit', 'applied_postpaid_commit')
+{%- endmacro %}
+
+{# What counts towards a promise is owed all the same. #}
+{% macro is_owed(alias='') -%}
+    {{ alias }}line_type <> 'applied_postpaid_commit'
+{%- endmacro %}
+
+{# Is it what prepaid commits and credits paid? #}
+{% macro lowers_total() -%}
+    line_type = 'applied_commit_or_credit'
+{%- endmacro %}
+
+{# What a line is for, whatever its price: product, group values and kind of charge. #}
+{% macro line_key(lines) -%}
+    {{ hash_id('lk', [
+        lines ~ '.line_type', "coalesce(" ~ lines ~ ".product_id, '')",
+        lines ~ '.pricing_group_values', lines ~ '.presentation_group_values',
+        "coalesce(" ~ lines ~ ".segment_id, '') || coalesce('|' || " ~ lines ~ ".subject_id, '')"
+        ~ " || coalesce('|' || " ~ lines ~ ".pricing_unit_id, '')",
+    ]) }}
+{%- endmacro %}
+
 {# Whatever sums up others stands after what it sums up. #}
 {% macro line_type_order() -%}
     case lines.line_type
@@ -7,7 +32,9 @@
         when 'composite' then 2
         when 'cpu_conversion' then 3
         when 'minimum' then 4
-        else 5
+        when 'commit_purchase' then 5
+        when 'commit_trueup' then 6
+        else 7
     end
 {%- endmacro %}
 
@@ -15,14 +42,18 @@
     case lines.line_type
         when 'minimum'
             then 'Minimum of ' || coalesce(
-                products.product_name, contracts.contract_name, periods.contract_id
+                products.product_name, contracts.contract_name, open_invoices.contract_id
             )
         when 'applied_commit_or_credit'
             then grants.grant_name || ' applied to ' || products.product_name
+        when 'applied_postpaid_commit'
+            then products.product_name || ' counted towards ' || grants.grant_name
+        when 'commit_purchase' then purchases.grant_name
+        when 'commit_trueup' then 'True-up of ' || grants.grant_name
         when 'cpu_conversion'
             then coalesce(pricing_units.pricing_unit_name, lines.pricing_unit_id)
                 || ' at ' || {{ short_decimal_text('lines.unit_price') }} || ' '
-                || periods.currency
+                || open_invoices.currency
         else products.product_name
     end
 {%- endmacro %}

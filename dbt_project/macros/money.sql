@@ -148,6 +148,38 @@
     ) }}
 {%- endmacro %}
 
+{# As much of a quantity as `part` is of `whole`, both whole numbers below 10^18 and
+   neither negative: half up at 12 places, exact before that. #}
+{% macro share_of_quantity(quantity, part, whole) -%}
+    {%- set units = quantity_units(quantity) -%}
+    {%- set wide_part = wide_integer(part) -%}
+    {%- set wide_whole = wide_integer(whole) -%}
+    {{ units_to_quantity(wide_integer(
+        wide_integer(wide_quotient(units, wide_whole) ~ ' * ' ~ wide_part)
+        ~ ' + ' ~ divide_rounded(
+            wide_integer('(' ~ units ~ ' % ' ~ wide_whole ~ ') * ' ~ wide_part), wide_whole
+        )
+    )) }}
+{%- endmacro %}
+
+{# What falls to the stretch from `before` to `after` of an amount that is spread evenly
+   over `whole`, all in whole minor units below 10^18: stretches add up to the amount.
+   A whole of 0 gets nothing. #}
+{% macro share_between_minor(amount, before, after, whole) -%}
+    case
+        when {{ whole }} = 0 then cast(0 as bigint)
+        else cast(
+            {{ divide_rounded(
+                wide_integer(wide_integer(amount) ~ ' * ' ~ wide_integer(after)),
+                wide_integer(whole)
+            ) }} - {{ divide_rounded(
+                wide_integer(wide_integer(amount) ~ ' * ' ~ wide_integer(before)),
+                wide_integer(whole)
+            ) }} as bigint
+        )
+    end
+{%- endmacro %}
+
 {# A decimal(18, 6) as an exact fraction of integers, small where it is whole. #}
 {% macro decimal_numerator(number) -%}
     cast(

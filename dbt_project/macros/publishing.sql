@@ -4,11 +4,12 @@
     || coalesce({{ alias }}, 'default')
 {%- endmacro %}
 
-{# Lines without quantity are not sent, nor are those in a pricing unit: what the customer
-   pays for them is the line of the conversion. #}
+{# Lines without quantity are not sent, nor are those in a pricing unit (what the customer
+   pays for them is the line of the conversion), nor what counts towards a promise. #}
 {% macro is_sent_to_stripe(line) -%}
     ({{ line }}quantity <> 0 or {{ line }}amount_minor <> 0)
     and not {{ is_in_pricing_unit(line) }}
+    and {{ is_owed(line) }}
 {%- endmacro %}
 
 {# What the customer reads on a line. #}

@@ -108,7 +108,8 @@
     {%- set closed = "(select invoices.customer_id, invoices.period_end, closes.watermark, "
         ~ "closes.catalog_hash from " ~ ref('stg_books__invoices') ~ " as invoices "
         ~ "inner join " ~ ref('stg_books__closes') ~ " as closes "
-        ~ "on invoices.close_id = closes.close_id)" -%}
+        ~ "on invoices.close_id = closes.close_id "
+        ~ "where invoices.invoice_type = 'USAGE')" -%}
     {%- set senders = fetch_rows(
         "select refs.customer_ref from " ~ closed ~ " as closed inner join "
         ~ ref('stg_catalog__customer_refs') ~ " as refs "

@@ -131,3 +131,18 @@
         grain_minutes() * 60000000
     ) }}
 {%- endmacro %}
+
+{# Whole seconds between two instants, as an integer that multiplies exactly. #}
+{% macro seconds_of(earlier, later) -%}
+    {{ wide_integer(integer_divide(
+        '(' ~ epoch_micros(later) ~ ' - ' ~ epoch_micros(earlier) ~ ')', '1000000'
+    )) }}
+{%- endmacro %}
+
+{# An amount's exact share of time: as many seconds of the full ones as are given. All
+   three are columns, for their expressions stand in the SQL several times. #}
+{% macro share_of_time(amount, seconds, full_seconds) -%}
+    {{ to_amount(units_to_quantity(divide_rounded(
+        '(' ~ seconds ~ ' * (' ~ quantity_units(amount) ~ '))', full_seconds, "'half_up'"
+    ))) }}
+{%- endmacro %}

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.duck import connect
 from orchestration.landing import interpret, lake, readers, sql
 from orchestration.landing.interpret import REQUIRED, Shape
 from orchestration.landing.mapping import (
@@ -76,7 +77,7 @@ def land(
     """
     if as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone")
-    with _lock(workspace), duckdb.connect(config=_config(workspace)) as con:
+    with _lock(workspace), connect(**_config(workspace)) as con:
         manifest = _manifest(workspace)
         batches = _checked_batches(con, workspace, manifest)
         keys = usage_keys(workspace)
@@ -100,7 +101,7 @@ def check_usage(workspace: Workspace) -> None:
     Raises:
         WorkspaceError: as `land`.
     """
-    with _lock(workspace), duckdb.connect(config=_config(workspace)) as con:
+    with _lock(workspace), connect(**_config(workspace)) as con:
         _checked_batches(con, workspace, _manifest(workspace))
 
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestration.sample_company import prices
+from orchestration.sample_company import enterprise, prices
 from orchestration.sample_company.prices import Row
 from orchestration.sample_company.roles import Customer
 from orchestration.sample_company.shape import Shape
@@ -40,13 +40,14 @@ COLUMNS = {
     "contracts": (
         "contract_id customer_id rate_card_id name starting_at ending_before"
         " billing_frequency billing_day net_payment_terms_days billing_profile_id"
-        " grace_hours late_usage_policy"
+        " grace_hours late_usage_policy renews_contract_id"
     ),
     "commits": (
         "commit_id customer_id contract_id name commit_type currency amount"
         " invoice_amount starting_at ending_before priority applicable_product_ids"
-        " created_at"
+        " rollover_fraction created_at"
     ),
+    "invoice_schedules": "commit_id amount invoice_at",
     "credits": (
         "credit_id customer_id contract_id name currency amount starting_at"
         " ending_before priority applicable_product_ids created_at"
@@ -222,8 +223,10 @@ def write_catalog(directory: Path, shape: Shape, customers: list[Customer]) -> N
         "rate_tiers": prices.rate_tiers(shape),
         "contracts": _contract_rows(customers),
         "commits": prices.commits(shape, customers),
+        "invoice_schedules": (),
         "credits": prices.credits(shape, customers),
     }
+    by_hand = enterprise.catalog_rows(shape)
     for name, rows in files.items():
         path = folder / f"{name}.csv"
         with path.open("w", encoding="utf-8", newline="") as handle:
@@ -232,6 +235,7 @@ def write_catalog(directory: Path, shape: Shape, customers: list[Customer]) -> N
             )
             writer.writeheader()
             writer.writerows(rows)
+            writer.writerows(by_hand.get(name, ()))
 
 
 def write_settings(directory: Path, customers: list[Customer]) -> None:
@@ -254,6 +258,8 @@ sandbox:
   customers:
     {early}:
       pays_after_days: 10  # in time
+    {enterprise.CUSTOMER}:
+      pays_after_days: 10
     {late}:
       pays_after_days: 40  # after the 30 days of its profile: late
     {declined}:

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from orchestration.sample_company import malformed
+from orchestration.sample_company import enterprise, malformed
 from orchestration.sample_company.catalog import (
     COMPANY,
     write_catalog,
@@ -120,10 +120,11 @@ def generate(
     The same arguments give the same rows and the same catalog, byte for byte.
 
     events: distinct well-formed events, 1,000 to 200 M; duplicates and malformed rows
-        come on top (about 1.2 %).
+        come on top (about 1.2 %), and the few of the enterprise of docs/ledger.md.
     start: first day of a month. days: length of the span instead of `months`.
-    customers: 16 to 100,000. models, regions, service_tiers, projects: cardinality of
-        the dimensions (models without the preview and the nightly one).
+    customers: 16 to 100,000, without that enterprise. models, regions, service_tiers,
+        projects: cardinality of the dimensions (models without the preview and the
+        nightly one).
     chunk_rows: most events held in memory at a time; no influence on the rows.
 
     Raises ValueError for an argument out of range, FileExistsError where the
@@ -257,6 +258,7 @@ class _ArrivalDay:
         stragglers = [*self._late(), *self._resent()]
         if stragglers:
             yield self._renderer.render(concatenate(stragglers))
+        yield from self._by_hand()
 
     def _malformed(self, *, by_line: bool) -> Iterator[pa.Table | list[str]]:
         shape, number = self._shape, self._number
@@ -286,6 +288,12 @@ class _ArrivalDay:
             drawn = self._source.draw(self._number, positions)
             self._accept(self._number, drawn, "on_time")
             yield self._renderer.render(drawn)
+
+    def _by_hand(self) -> Iterator[pa.Table]:
+        rows = enterprise.events_of(self._shape, self._day) if self._happens else []
+        if rows:
+            self.counts["accepted.by_hand"] += len(rows)
+            yield pa.Table.from_pylist(rows, schema=EVENT_SCHEMA)
 
     def _accept(self, happened: int, drawn: Draws, kind: str) -> None:
         day = self._shape.start + timedelta(days=happened)
@@ -370,8 +378,10 @@ def _truth(
             "of_accepted": tally.counts(),
         },
         "accepted_by_event_date": {
-            (shape.start + timedelta(days=number)).isoformat(): shape.day_events(number)
+            day.isoformat(): shape.day_events(number)
+            + len(enterprise.events_of(shape, day))
             for number in range(shape.day_count)
+            for day in (shape.start + timedelta(days=number),)
         },
         "files": files,
         "totals": tally.totals(),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestration.sample_company import enterprise
 from orchestration.sample_company.draws import (
     COMPLETION,
     LOGIN,
@@ -114,6 +115,7 @@ class Tally:
         }
         places = {"region": shape.region_names, "project": shape.project_names}
         return [
+            *enterprise.totals(shape),
             *self._entries("input_tokens", self._input, tokens, _TOKEN_SCALE),
             *self._entries("output_tokens", self._output, tokens, _TOKEN_SCALE),
             *self._entries("storage_gb_hours", self._storage, places, _STORAGE_SCALE),

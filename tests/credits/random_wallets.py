@@ -34,8 +34,10 @@ from tests.credits.wallet_accounts import (
     charges_of,
 )
 from tests.rating.random_contracts import CURRENCIES, LONG_AGO
+from tests.rating.reference_rater import minor_units
 
 PRICES = ("1", "0.5", "0.5", "0.333", "0.0149")
+SPENDABLE = ("CREDIT", "PREPAID_COMMIT")
 SHARES = ("0.1", "0.15", "0.15")
 
 
@@ -169,7 +171,7 @@ def random_grant(dice: random.Random, account: Account, grant_id: str) -> Given:
     if not contract_ids and dice.random() < 0.05:
         currency = dice.choice(list(CURRENCIES))
     schedule = random_schedule(dice, account, currency)
-    grant_type = dice.choice(list(BLANK_PRIORITY))
+    grant_type = dice.choice((*BLANK_PRIORITY, *SPENDABLE))
     grant = Grant(
         grant_type,
         grant_id,
@@ -180,7 +182,27 @@ def random_grant(dice: random.Random, account: Account, grant_id: str) -> Given:
         created_at=random_creation(dice),
         **random_scope(dice),
     )
-    return Given(grant, currency, schedule)
+    given = Given(grant, currency, schedule)
+    return random_promise(dice, account, given) if grant.is_promise else given
+
+
+def random_promise(dice: random.Random, account: Account, given: Given) -> Given:
+    """A promise has one window and an end. Its true-up has an invoice, so that the
+    amount is one of whole minor units, or there is none."""
+    amount, start, end = given.schedule[0]
+    billing = [c for c in account.contracts if c.currency == given.currency]
+    trueup = dice.choice(billing).contract_id if billing and dice.random() < 0.6 else ""
+    if trueup:
+        whole = minor_units(amount, CURRENCIES[given.currency])
+        amount = Decimal(whole).scaleb(-CURRENCIES[given.currency])
+    grant = replace(
+        given.grant,
+        grant_type="POSTPAID_COMMIT",
+        first_start=start,
+        invoice_amount=amount if trueup else Decimal(0),
+    )
+    window = (amount, start, end or max(start, NOVEMBER) + HOUR)
+    return Given(grant, given.currency, [window], trueup)
 
 
 POINTS = (
@@ -195,6 +217,7 @@ POINTS = (
     "id",
     "type",
     "type",
+    "promise",
 )
 
 
@@ -234,6 +257,9 @@ def near_twin(
         grant = replace(grant, contract_ids=random_contract_ids(dice, account))
     elif point == "created":
         grant = replace(grant, created_at=random_creation(dice))
+    elif grant.is_promise and point in ("type", "promise"):
+        spendable = dice.choice(SPENDABLE)
+        grant = replace(grant, grant_type=spendable, invoice_amount=Decimal(0))
     elif point == "type" and not any(
         given is not twin and given.grant.grant_id == twin.grant.grant_id
         for given in account.grants
@@ -247,7 +273,7 @@ def near_twin(
             priority=twin.grant.priority or priority,
             invoice_amount=Decimal(0),
         )
-    return Given(
+    given = Given(
         replace(grant, first_start=min(start for _, start, _ in schedule)),
         twin.currency,
         [
@@ -255,6 +281,8 @@ def near_twin(
             for _, start, end in schedule
         ],
     )
+    is_promise = grant.is_promise or (point == "promise" and not twin.grant.is_promise)
+    return random_promise(dice, account, given) if is_promise else given
 
 
 def random_invoice_amount(dice: random.Random, grant_type: str) -> Decimal:

@@ -1,8 +1,9 @@
 """How the charges of a wallet draw on its grants, charge by charge, in plain Python.
 
 Written from the rules in words; no SQL was looked at. Keep it short enough to check by
-reading. A wallet is one customer's money in one currency. Amounts are whole minor
-units, instants UTC without a zone, windows [starting_at, ending_before).
+reading. A wallet is the money of one customer, or of a parent and its children, in one
+currency. Amounts are whole minor units, instants UTC without a zone, windows
+[starting_at, ending_before).
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ Tags = Mapping[str, Set[str]]
 NO_VALUES: Values = frozenset()
 MORE_THAN_ANY = 10**9
 NEVER = datetime.max
-BLANK_PRIORITY = {"CREDIT": Decimal(50), "PREPAID_COMMIT": Decimal(100)}
+BLANK_PRIORITY = {
+    "CREDIT": Decimal(50),
+    "PREPAID_COMMIT": Decimal(100),
+    "POSTPAID_COMMIT": Decimal(100),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class Specifier:
 @dataclass(frozen=True)
 class Grant:
     """A commit or credit. It has at most one of the three kinds of scope; without one,
-    it is for every product. Without contracts, it is for all of them."""
+    it is for every product. Without contracts, it is for all of its customer's: for any
+    in the wallet, where the wallet is not a family's."""
 
     grant_type: str
     grant_id: str
@@ -73,6 +79,14 @@ class Grant:
     specifiers: tuple[Specifier, ...] = ()
     contract_ids: frozenset[str] = frozenset()
     created_at: datetime | None = None
+    customer_contracts: frozenset[str] = frozenset()
+    # Children that may draw on it, and when: from the first instant to the second.
+    children: tuple[tuple[str, datetime, datetime], ...] = ()
+
+    @property
+    def is_promise(self) -> bool:
+        """What counts towards it is owed all the same."""
+        return self.grant_type == "POSTPAID_COMMIT"
 
     def product_count(self, tags: Tags) -> int:
         """How many products it may be spent on."""
@@ -92,8 +106,20 @@ class Grant:
         )
         return count or MORE_THAN_ANY
 
+    def is_for(self, charge: Charge) -> bool:
+        """Is the charge of one of its contracts, or of a child that may draw on it?"""
+        own = self.contract_ids or self.customer_contracts
+        return (
+            not own
+            or charge.contract_id in own
+            or any(
+                child == charge.contract_id and start <= charge.at < end
+                for child, start, end in self.children
+            )
+        )
+
     def allows(self, charge: Charge, tags: Tags) -> bool:
-        if self.contract_ids and charge.contract_id not in self.contract_ids:
+        if not self.is_for(charge):
             return False
         if self.product_ids:
             return charge.product_id in self.product_ids
@@ -148,10 +174,11 @@ def burn_key(segment: Segment, tags: Tags) -> tuple[Any, ...]:
     """Of two segments the one with the lower key pays first."""
     grant = segment.grant
     return (
+        grant.is_promise,
         BLANK_PRIORITY[grant.grant_type] if grant.priority is None else grant.priority,
         grant.invoice_amount > 0,
         grant.product_count(tags),
-        grant.usage_count,
+        0 if grant.is_promise else grant.usage_count,
         segment.ending_before or NEVER,
         segment.starting_at,
         len(grant.contract_ids) or MORE_THAN_ANY,

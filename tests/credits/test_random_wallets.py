@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.credits.reference_wallet import (
     draw_in_order,
 )
 from tests.credits.wallet_accounts import (
+    HOUR,
+    NOVEMBER,
     TAGS,
     Account,
     draw_key,
@@ -33,11 +36,12 @@ from tests.credits.wallet_company import company_of
 from tests.rating.random_contracts import write_workspace
 from tests.support import rows, run_until_close
 
-SEED = 20261101
-CUSTOMERS = 400
+SEED = 20261105
+CUSTOMERS = 480
 DEEP, BY_DAY, BY_HOUR = "c9060", "c9365", "c9366"
 
 BURN_LEVELS = (
+    "promises last",
     "priority",
     "cost basis",
     "product applicability",
@@ -66,15 +70,22 @@ select
     grants.grant_type,
     grants.grant_id,
     grants.starting_at,
-    draws.customer_id,
+    invoices.customer_id,
     lines.product_id,
     lines.pricing_group_values,
     lines.presentation_group_values,
     draws.slice_start,
     draws.amount_minor
-from credits.credit_drawdowns as draws
+from (
+    select segment_id, line_id, slice_id, slice_start, amount_minor
+    from staging.stg_books__credit_drawdowns
+    union
+    select segment_id, line_id, slice_id, slice_start, amount_minor
+    from credits.credit_drawdowns
+) as draws
 left join credits.credit_grants as grants on draws.segment_id = grants.segment_id
 left join invoicing.invoice_lines as lines on draws.line_id = lines.line_id
+left join invoicing.invoices as invoices on lines.invoice_id = invoices.invoice_id
 """
 
 Draws = Mapping[tuple[Any, ...], int]
@@ -98,13 +109,18 @@ def accounts() -> dict[str, Account]:
 
 
 @pytest.fixture(scope="module")
-def drawn(
+def company(
     tmp_path_factory: pytest.TempPathFactory, accounts: dict[str, Account]
-) -> dict[tuple[Any, ...], int]:
+) -> Path:
     folder = tmp_path_factory.mktemp("random") / "company"
     write_workspace(folder, *company_of(accounts), random.Random(SEED))
     run_until_close(folder, "2026-11-01T01:00", backfill=True)
-    return found_draws(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(company: Path) -> Draws:
+    return found_draws(company)
 
 
 def found_draws(folder: Path) -> dict[tuple[Any, ...], int]:
@@ -166,6 +182,75 @@ def test_every_draw_is_as_the_reference_has_it(
     expected = expected_draws(accounts)
     assert len(expected) > 3000
     assert drawn == expected, differences(drawn, expected)
+
+
+def test_promises_lower_no_invoice(
+    company: Path, accounts: dict[str, Account], drawn: Draws
+) -> None:
+    """What is drawn on promises shows on the lines and is owed all the same."""
+    applied: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
+    for key, amount in expected_draws(accounts).items():
+        (counted if key[1] == "POSTPAID_COMMIT" else applied)[key[0]] += amount
+    assert len(counted) > 50
+    found = rows(
+        company,
+        """
+        select
+            customer_id,
+            sum(lines.amount_minor) filter (
+                where lines.line_type = 'applied_postpaid_commit'
+            ) as counted,
+            sum(lines.amount_minor) filter (
+                where lines.line_type = 'applied_commit_or_credit'
+            ) as applied,
+            any_value(heads.owed) as owed
+        from invoicing.invoice_lines as lines
+        inner join invoicing.invoices using (invoice_id)
+        inner join (
+            select customer_id, sum(usage_minor - total_minor) as owed
+            from invoicing.invoices
+            group by 1
+        ) as heads using (customer_id)
+        group by 1
+        """,
+    )
+    assert {row["customer_id"] for row in found} == set(accounts)
+    for row in found:
+        customer = row["customer_id"]
+        assert -(row["counted"] or 0) == counted[customer], customer
+        assert -(row["applied"] or 0) == applied[customer], customer
+        assert row["owed"] == applied[customer], customer
+
+
+def test_what_a_promise_is_short_of_is_trued_up(
+    company: Path, accounts: dict[str, Account]
+) -> None:
+    """What the draws left of each promise that ended by 1 November, 01:00."""
+    kept: Counter[str] = Counter()
+    for key, amount in expected_draws(accounts).items():
+        if key[1] == "POSTPAID_COMMIT":
+            kept[key[2]] += amount
+    short = {}
+    for account in accounts.values():
+        for given in account.grants:
+            (segment, *_) = given.segments()
+            left = segment.amount - kept[given.grant.grant_id]
+            ended = segment.ending_before and segment.ending_before <= NOVEMBER + HOUR
+            if given.trueup_contract and ended and left:
+                short[given.grant.grant_id] = left
+    assert len(short) > 20
+    trueups = rows(
+        company,
+        "select grant_id, -amount_minor as short from credits.credit_ledger "
+        "where entry_type = 'POSTPAID_COMMIT_TRUEUP'",
+    )
+    assert {row["grant_id"]: row["short"] for row in trueups} == short
+    assert rows(
+        company,
+        "select sum(usage_minor) as total from invoicing.invoices "
+        "where invoice_type = 'TRUEUP'",
+    ) == [{"total": sum(short.values())}]
 
 
 def test_a_wallet_may_be_deep(accounts: dict[str, Account], drawn: Draws) -> None:

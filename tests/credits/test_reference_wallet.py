@@ -64,7 +64,7 @@ def wallets(data: st.DrawFn) -> list[Segment]:
     segments = []
     for number in range(data(st.integers(1, 6))):
         grant = Grant(
-            data(st.sampled_from(["CREDIT", "PREPAID_COMMIT"])),
+            data(st.sampled_from(["CREDIT", "PREPAID_COMMIT", "POSTPAID_COMMIT"])),
             f"g{number}",
             OCTOBER,
             priority=data(st.none() | st.integers(1, 2).map(Decimal)),

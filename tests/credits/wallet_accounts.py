@@ -14,6 +14,7 @@ from tests.rating.random_contracts import CURRENCIES
 from tests.rating.reference_rater import at_12_places, minor_units
 
 OCTOBER, NOVEMBER = datetime(2026, 10, 1), datetime(2026, 11, 1)
+DECEMBER = datetime(2026, 12, 1)
 HOUR = timedelta(hours=1)
 
 
@@ -74,7 +75,7 @@ class Contract:
     @property
     def period_end(self) -> datetime:
         """Of the period that begins with the contract."""
-        end = NOVEMBER
+        end = DECEMBER if self.starting_at >= NOVEMBER else NOVEMBER
         if self.is_anchored_at_start:
             end = self.starting_at.replace(month=11)
         return min(end, self.ending_before or end)
@@ -87,6 +88,8 @@ class Given:
     grant: Grant
     currency: str
     schedule: Sequence[tuple[Decimal, datetime, datetime | None]]
+    # Of a promise: the contract that invoices its true-up, unless it is let go of.
+    trueup_contract: str = ""
 
     def segments(self) -> list[Segment]:
         exponent = CURRENCIES[self.currency]
@@ -162,8 +165,10 @@ def composed(contract: Contract, composite: Product) -> Decimal:
     )
 
 
-def wallets_of(account: Account) -> dict[str, tuple[list[Charge], list[Segment]]]:
-    """Currency -> charges and segments."""
+def wallets_of(
+    account: Account, as_of: datetime = NOVEMBER + HOUR
+) -> dict[str, tuple[list[Charge], list[Segment]]]:
+    """Currency -> charges, and segments that have begun."""
     segments = [one for given in account.grants for one in given.segments()]
     hourly = hourly_days(segments)
     return {
@@ -179,19 +184,22 @@ def wallets_of(account: Account) -> dict[str, tuple[list[Charge], list[Segment]]
                 for given in account.grants
                 if given.currency == currency
                 for segment in given.segments()
+                if segment.starting_at <= as_of
             ],
         )
         for currency in CURRENCIES
     }
 
 
-def expected_draws(accounts: Mapping[str, Account]) -> dict[tuple[Any, ...], int]:
+def expected_draws(
+    accounts: Mapping[str, Account], as_of: datetime = NOVEMBER + HOUR
+) -> dict[tuple[Any, ...], int]:
     """Customer, grant, start of its segment, line and start of the slice -> minor
     units."""
     return {
         draw_key(customer, one): one.amount
         for customer, account in accounts.items()
-        for charges, segments in wallets_of(account).values()
+        for charges, segments in wallets_of(account, as_of).values()
         for one in draw(charges, segments, TAGS)
     }
 

@@ -119,7 +119,7 @@ def add_contract(tables: Tables, customer: str, contract: Contract) -> None:
 
 def add_grant(tables: Tables, customer: str, given: Given) -> None:
     grant = given.grant
-    is_commit = grant.grant_type == "PREPAID_COMMIT"
+    is_commit = grant.grant_type != "CREDIT"
     own = {"commit_id" if is_commit else "credit_id": grant.grant_id}
     one_contract = len(grant.contract_ids) == 1 and len(given.schedule) == 1
     row: dict[str, Any] = {
@@ -134,7 +134,10 @@ def add_grant(tables: Tables, customer: str, given: Given) -> None:
         "applicable_contract_ids": "" if one_contract else listed(grant.contract_ids),
         "created_at": instant(grant.created_at),
     }
-    if is_commit:
+    if grant.is_promise:
+        row["commit_type"] = "POSTPAID"
+        add_trueup(tables, row, given)
+    elif is_commit:
         row["commit_type"] = "PREPAID"
         row["invoice_amount"] = grant.invoice_amount or ""
     for amount, start, end in given.schedule:
@@ -158,6 +161,21 @@ def add_grant(tables: Tables, customer: str, given: Given) -> None:
             pricing_group_values=cell(dict(specifier.pricing_values)),
             presentation_group_values=cell(dict(specifier.presentation_values)),
         )
+
+
+def add_trueup(tables: Tables, row: dict[str, Any], given: Given) -> None:
+    ((amount, _, end),) = given.schedule
+    if not given.trueup_contract:
+        row["is_trueup_disabled"] = "true"
+        return
+    row["invoice_contract_id"] = given.trueup_contract
+    add(
+        tables,
+        "invoice_schedules",
+        commit_id=given.grant.grant_id,
+        amount=f"{amount:f}",
+        invoice_at=instant(end),
+    )
 
 
 def listed(names: Iterable[str]) -> str:

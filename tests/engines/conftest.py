@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from orchestration.billing_run import (
     copy_operations,
     land_usage,
 )
+from orchestration.ledger_entry import KIND, TARGET_TYPE
+from orchestration.operations import Operations
 from orchestration.sample_company import SampleCompany, stage
 from orchestration.workspace import Workspace
-from tests.rating.metered import append
+from tests.rating.metered import append, write
 from tests.rating.random_contracts import (
     Account,
     Month,
@@ -82,7 +84,7 @@ def quick_spark() -> Iterator[None]:
     """The JVM's settings for this folder; it ends with the last test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(spark.JAVA_OPTIONS, QUICK_JAVA)
-        patch.setenv(spark.MEMORY, "1g")
+        patch.setenv(spark.MEMORY, "2g")
         patch.setenv(spark.PARTITIONS, "1")
         yield
         spark.stop()
@@ -117,6 +119,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         make_nasty(folder)
         meter_everything(folder)
         contract_at_random(folder)
+        share_a_commit(folder)
         if closing != CLOSINGS[0]:
             come_late(folder)
             use_at_random(folder)
@@ -128,6 +131,8 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         if closing != CLOSINGS[0]:
             leave_dead_close(run)
         close_books(run)
+        if closing == CLOSINGS[0]:
+            enter_by_hand(run)
     run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
     return run
 
@@ -170,6 +175,37 @@ def come_late(folder: Path) -> None:
     path.write_text(json.dumps(late) + "\n", encoding="utf-8")
 
 
+def enter_by_hand(closed: BillingRun) -> None:
+    """Give to every grant that has something left and runs on, and take from it."""
+    left = closed.warehouse.rows(
+        "select grants.segment_id, grants.currency, grants.starting_at "
+        "from credits.credit_grants as grants "
+        "inner join staging.stg_books__ledger_entries as posted "
+        "on grants.segment_id = posted.segment_id "
+        "where grants.ending_before is null "
+        "or grants.ending_before > timestamp '2026-09-11 00:00:00' "
+        "group by grants.segment_id, grants.currency, grants.starting_at "
+        "having sum(posted.amount_minor) > 250 order by grants.segment_id"
+    )
+    operations = Operations.open(closed.workspace)
+    for row in left:
+        for amount, at in (
+            ("12.34", instant("2026-09-10T06:00")),
+            ("-2.5", row["starting_at"].replace(tzinfo=UTC)),
+        ):
+            operations.add_instruction(
+                kind=KIND,
+                target_type=TARGET_TYPE,
+                target_id=row["segment_id"],
+                actor="O'Hara",
+                reason='say "hi"',
+                created_at=closed.as_of,
+                effective_at=at,
+                details={"amount": amount, "currency": row["currency"]},
+            )
+    operations.close()
+
+
 def random_customers() -> dict[str, Account]:
     """The same ones each time."""
     return random_accounts(random.Random(4), RANDOM_CUSTOMERS, RANDOM_MONTH)
@@ -183,6 +219,24 @@ def contract_at_random(folder: Path) -> None:
     tables, _ = company_of(random_customers(), RANDOM_MONTH)
     for name, table in tables.items():
         append(folder, name, table)
+
+
+def share_a_commit(folder: Path) -> None:
+    """The second customer is a child of the first, who has a large commit."""
+    for name, key, value, columns in (
+        ("commits", "commit_id", "commit-0001-annual", {"child_access": "ALL"}),
+        (
+            "contracts",
+            "contract_id",
+            "contract-0002-a",
+            {"parent_contract_id": "contract-0001-a"},
+        ),
+    ):
+        with (folder / "catalog" / f"{name}.csv").open(newline="") as file:
+            table = list(csv.DictReader(file))
+        (row,) = (row for row in table if row[key] == value)
+        row |= columns
+        write(folder, name, table)
 
 
 def use_at_random(folder: Path) -> None:

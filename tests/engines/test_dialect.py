@@ -92,6 +92,10 @@ EXPRESSIONS = {
         "units_to_quantity(divide_rounded("
         f"quantity_units('amount') ~ ' * ' ~ {REST}, '3600000000'))"
     ),
+    "share": (
+        "share_of_time('amount', "
+        "seconds_of(usage_step('instant'), 'instant'), wide_integer('3600'))"
+    ),
     "rest": REST,
     "apart": "steps_between(add_hours('instant', '7'), 'instant')",
     "minutes_on": "add_minutes('instant', 'steps * 15')",

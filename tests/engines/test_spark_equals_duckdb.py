@@ -52,6 +52,7 @@ TABLES = (
     "metering.usage_rejections",
     "publishing.stripe_invoice_line_requests",
     "publishing.stripe_invoice_requests",
+    "rating.grant_contracts",
     "rating.known_usage",
     "rating.known_values",
     "rating.rated_tiers",
@@ -59,6 +60,18 @@ TABLES = (
     "rating.usage_by_period",
     "staging.currencies",
 )
+
+
+def test_a_child_draws_on_its_parent(engines: Engines) -> None:
+    found = engines.spark.warehouse.rows(
+        "select count(*) as draws from books.credit_drawdowns as draws "
+        "inner join credits.credit_grants as grants "
+        "on draws.segment_id = grants.segment_id "
+        "inner join invoicing.invoices as invoices "
+        "on draws.invoice_id = invoices.invoice_id "
+        "where invoices.customer_id <> grants.customer_id"
+    )
+    assert found[0]["draws"] > 0
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -89,6 +102,8 @@ def test_the_company_tests_something(engines: Engines) -> None:
         "select (select count(*) from books.closes) as closes, "
         "(select count(*) from invoicing.late_usage) as late, "
         "(select count(*) from books.credit_drawdowns) as draws, "
+        "(select count(*) from books.ledger_entries "
+        " where source_id is not null) as by_hand, "
         "(select count(*) from invoicing.invoice_lines "
         " where presentation_group_values like '%東京%') as nasty_lines, "
         "(select max(customer_name) from invoicing.invoices "

@@ -1,4 +1,4 @@
-"""Reads docs/finance.md: its questions, and the answers as the page shows them.
+"""Reads docs/finance.md and docs/ledger.md: questions, and answers as they show them.
 
 A question is a ```sql block; its answer is the Markdown table that follows. The page
 shows values the way `cell_text` writes them.
@@ -15,7 +15,10 @@ from typing import Any
 
 import duckdb
 
+from orchestration.finance import TABLES
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "finance.md"
+LEDGER_PAGE = PAGE.with_name("ledger.md")
 FENCE = "```"
 NO_ROWS = "*(no rows)*"
 
@@ -91,6 +94,20 @@ def ask(finance: Path, sql: str) -> Answer:
             tuple(_is_number(str(column[1])) for column in description),
             tuple(tuple(row) for row in cursor.fetchall()),
         )
+
+
+def shuffle(finance: Path, target: Path) -> None:
+    """A copy with the rows of every table in another order."""
+    with duckdb.connect(str(target)) as con:
+        con.execute(f"attach '{finance}' as original (read_only)")
+        for schema, tables in TABLES.items():
+            con.execute(f"create schema {schema}")
+            for table in tables:
+                con.execute(
+                    f"create table {schema}.{table} as "
+                    f"select t.* from original.{schema}.{table} as t "
+                    "order by md5(cast(t as varchar))"
+                )
 
 
 def _is_number(type_name: str) -> bool:

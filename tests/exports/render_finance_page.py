@@ -1,4 +1,4 @@
-"""Rewrites the answers of docs/finance.md from the sample company.
+"""Rewrites the answers of docs/finance.md and docs/ledger.md from the sample company.
 
     python -m tests.exports.render_finance_page [--workspace DIR]
 
@@ -12,9 +12,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from orchestration.demo import enter_by_hand
 from orchestration.sample_company import generate, stage
+from orchestration.workspace import Workspace
 from tests.conftest import CLOSINGS
-from tests.exports.finance_page import PAGE, rendered
+from tests.exports.finance_page import LEDGER_PAGE, PAGE, rendered
 from tests.support import instant, run_all
 
 
@@ -26,20 +28,22 @@ def bill_sample_company(folder: Path) -> Path:
     for closing in CLOSINGS:
         stage(sample.directory, company, instant(closing))
         run_all(company, closing)
+        enter_by_hand(Workspace.load(company), instant(closing))
     return company
 
 
 def main() -> None:
-    """Rewrite the page; says whether it changed."""
+    """Rewrite the pages; says which changed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--workspace", type=Path)
     given = parser.parse_args().workspace
-    before = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="meterhouse-finance-") as folder:
         company = given or bill_sample_company(Path(folder))
-        after = rendered(company / "finance.duckdb")
-    PAGE.write_text(after, encoding="utf-8")
-    print(f"{PAGE}: {'unchanged' if after == before else 'rewritten'}")
+        for page in (PAGE, LEDGER_PAGE):
+            before = page.read_text(encoding="utf-8")
+            after = rendered(company / "finance.duckdb", page)
+            page.write_text(after, encoding="utf-8")
+            print(f"{page}: {'unchanged' if after == before else 'rewritten'}")
 
 
 if __name__ == "__main__":

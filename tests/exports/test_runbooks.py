@@ -18,7 +18,9 @@ COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
 def test_every_command_of_the_page_exists(page: Path) -> None:
     typed = re.findall(
-        r"(?:^|`)meterhouse ([a-z]+)([^\n`#]*)", page.read_text(encoding="utf-8"), re.M
+        r"(?:^|`)meterhouse ([a-z][a-z-]*)([^\n`#]*)",
+        page.read_text(encoding="utf-8"),
+        re.M,
     )
     assert typed
     for name, arguments in typed:

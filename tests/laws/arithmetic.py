@@ -48,6 +48,8 @@ class Charge:
     amount_minor: int
     unit_price: Decimal
     covered_minor: int = 0
+    # Towards a promise; owed all the same.
+    counted_minor: int = 0
 
 
 @dataclass
@@ -74,6 +76,10 @@ class Line:
     def covered_minor(self) -> int:
         return sum(charge.covered_minor for charge in self.charges)
 
+    @property
+    def counted_minor(self) -> int:
+        return sum(charge.counted_minor for charge in self.charges)
+
 
 @dataclass
 class Invoice:
@@ -81,6 +87,7 @@ class Invoice:
 
     usage_minor: int
     applied_minor: int
+    counted_minor: int
     lines: dict[tuple[str, tuple[tuple[str, str], ...]], Line]
 
     @property
@@ -220,7 +227,20 @@ def _grants(customer_id: str, currency: str) -> list[dict[str, str]]:
         for row in grants
         if row["customer_id"] == customer_id and row["currency"] == currency
     ]
-    return sorted(mine, key=lambda row: Decimal(row["priority"]))
+    return sorted(
+        mine, key=lambda row: (_is_promise(row), Decimal(row["priority"] or 100))
+    )
+
+
+def _is_promise(grant: dict[str, str]) -> bool:
+    return grant.get("commit_type") == "POSTPAID"
+
+
+def _draw(grant: dict[str, str], charge: Charge, amount_minor: int) -> None:
+    if _is_promise(grant):
+        charge.counted_minor += amount_minor
+    else:
+        charge.covered_minor += amount_minor
 
 
 def _cover(
@@ -248,17 +268,18 @@ def _cover(
                 opening = minor(Decimal(grant["amount"]), currency)
                 taken = min(left, balances.setdefault(grant["id"], opening))
                 balances[grant["id"]] -= taken
-                charge.covered_minor += taken
+                _draw(grant, charge, taken)
                 left -= taken
                 if taken:
                     drawn[id(line), grant["id"]].append((charge, taken))
     # Usage that was taken back is not covered: the latest draws return.
     for line in ordered:
-        excess = line.covered_minor - max(line.amount_minor, 0)
+        drawn_minor = line.covered_minor + line.counted_minor
+        excess = drawn_minor - max(line.amount_minor, 0)
         for grant in reversed(grants):
             for charge, taken in reversed(drawn[id(line), grant["id"]]):
                 returned = min(taken, max(excess, 0))
-                charge.covered_minor -= returned
+                _draw(grant, charge, -returned)
                 balances[grant["id"]] += returned
                 excess -= returned
 
@@ -289,5 +310,6 @@ def invoice(
     return Invoice(
         usage_minor=sum(line.amount_minor for line in lines.values()),
         applied_minor=-sum(line.covered_minor for line in lines.values()),
+        counted_minor=sum(line.counted_minor for line in lines.values()),
         lines=lines,
     )

@@ -6,8 +6,10 @@ find rows is shown once, because a dbt run costs seconds and a query a milliseco
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -93,6 +95,10 @@ def _entry(
     """
 
 
+_COUNTED = (
+    "update invoicing.draft_invoice_lines set {}"
+    " where line_type = 'applied_postpaid_commit' and product_id = 'requests'"
+)
 _NOVEMBER = "usage_hour = timestamp '2026-11-01 03:00' and customer_id = 'acme'"
 
 STATEMENTS = [
@@ -162,6 +168,34 @@ STATEMENTS = [
         " where currency = 'JPY'",
     ),
     Case(
+        "what counts towards a promise is taken off the invoice",
+        {"law_3_invoice_equals_its_lines"},
+        _COUNTED.format("line_type = 'applied_commit_or_credit'"),
+    ),
+    Case(
+        "more counts towards a promise than was drawn on it",
+        {"law_3_applied_equals_covered", "law_5_deductions_equal_applied_lines"},
+        _COUNTED.format("amount_minor = amount_minor - 1"),
+    ),
+    Case(
+        "more counts towards a promise than the line is worth",
+        {"law_3_applied_equals_covered"},
+        "update credits.credit_drawdowns set amount_minor = amount_minor + 1"
+        " where customer_id = 'acme' and amount_minor = 10;"
+        + _COUNTED.format("amount_minor = amount_minor - 1")
+        + ";"
+        + "update credits.draft_ledger_entries set amount_minor = amount_minor - 1"
+        " where entry_type = 'POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION'"
+        " and grant_id = 'acme-promise'",
+    ),
+    Case(
+        "a promise is kept by a cent that no line shows",
+        {"law_5_deductions_equal_applied_lines"},
+        "update credits.draft_ledger_entries set amount_minor = amount_minor - 1"
+        " where entry_type = 'POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION'"
+        " and grant_id = 'acme-promise'",
+    ),
+    Case(
         "a segment is overdrawn",
         {"law_4_no_balance_below_zero"},
         _entry("PREPAID_COMMIT_MANUAL", -1, "2026-11-01 12:00", "acme-commit"),
@@ -182,8 +216,22 @@ STATEMENTS = [
         "a wallet is deeper than the ranks that draw",
         {"law_4_wallet_depth_is_not_exceeded"},
         "insert into credits.active_grants by name select segment_id, customer_id,"
-        " currency, amount_minor as opening_balance_minor, 101 as wallet_rank,"
-        " starting_at from credits.credit_grants where grant_id = 'acme-commit'",
+        " family_id, currency, amount_minor as opening_balance_minor,"
+        " 101 as wallet_rank, starting_at"
+        " from credits.credit_grants where grant_id = 'acme-commit'",
+    ),
+    Case(
+        "a commit pays a contract that it is not for",
+        {"law_4_draws_are_by_contracts_that_may"},
+        "update credits.drawable_charges set contract_id = 'other' where slice_id ="
+        " (select min(slice_id) from credits.credit_drawdowns)",
+    ),
+    Case(
+        "a commit pays a sibling",
+        {"law_4_draws_are_by_contracts_that_may"},
+        "update credits.drawable_charges set contract_id = 'gamma-1' where slice_id ="
+        " (select min(slice_id) from credits.credit_drawdowns"
+        " where customer_id = 'acme')",
     ),
     Case(
         "a deduction has no applied line",
@@ -191,6 +239,34 @@ STATEMENTS = [
         _entry("PREPAID_COMMIT_MANUAL", 1, "2026-10-05", "acme-commit")
         + ";"
         + _entry("PREPAID_X_DEDUCTION", -1, "2026-11-01", "acme-commit", "acme"),
+    ),
+    Case(
+        "a true-up is posted that no line asks for",
+        {"law_6_settled_promise_owes_nothing"},
+        _entry("POSTPAID_COMMIT_TRUEUP", -1, "2026-11-01 12:00", "acme-promise"),
+    ),
+    Case(
+        "a promise is let go of with a cent left",
+        {"law_6_settled_promise_owes_nothing"},
+        _entry("POSTPAID_COMMIT_EXPIRATION", -1, "2026-11-01 12:00", "acme-promise"),
+    ),
+    Case(
+        "a part of a line is recognised twice",
+        {"law_3_line_equals_its_parts"},
+        "insert into invoicing.invoice_line_parts by name select * replace"
+        " ('lp_again' as line_part_id) from invoicing.invoice_line_parts"
+        " where revenue_category = 'credit_drawdown' limit 1",
+    ),
+    Case(
+        "a line has no parts",
+        {"law_3_line_equals_its_parts"},
+        "delete from invoicing.invoice_line_parts where revenue_category = 'on_demand'",
+    ),
+    Case(
+        "a unit is covered twice",
+        {"law_3_line_equals_its_parts"},
+        "update invoicing.invoice_line_parts set quantity = quantity + 1"
+        " where revenue_category = 'prepaid_drawdown'",
     ),
     Case(
         "a closed invoice is due on another day",
@@ -243,9 +319,14 @@ STATEMENTS = [
     ),
     Case(
         "a reader shows another line than was closed",
-        {"law_7_readers_show_what_was_hashed"},
+        {"law_3_line_equals_its_parts", "law_7_readers_show_what_was_hashed"},
         "update invoicing.invoice_lines set quantity = quantity + 1"
         " where status = 'FINALIZED' and product_id = 'storage'",
+    ),
+    Case(
+        "a recorded balance is rewritten",
+        {"law_7_closes_are_unchanged"},
+        "update books.credit_balance_snapshots set balance_minor = balance_minor + 1",
     ),
     Case(
         "the ledger shows what was never posted",
@@ -415,7 +496,58 @@ def _replace(table: str, old: str, new: str) -> Callable[[House], None]:
     return change
 
 
+def _instruct(
+    amount: str,
+    effective_at: str = "2026-10-05 00:00:00",
+    currency: str = "USD",
+    grant: str = "acme-commit",
+) -> Callable[[House], None]:
+    """A manual ledger entry that the command would have refused."""
+
+    def change(house: House) -> None:
+        found = house.rows(
+            f"select segment_id from credits.credit_grants where grant_id = '{grant}'"
+        )
+        row: dict[str, object] = {
+            "instruction_number": 1,
+            "instruction_id": "i1",
+            "kind": "manual_ledger_entry",
+            "target_type": "credit_segment",
+            "target_id": found[0][0] if found else "seg_gone",
+            "actor": "ann",
+            "reason": "why",
+            "created_at": datetime(2026, 11, 2),
+            "effective_at": datetime.fromisoformat(effective_at),
+            "payload": json.dumps(
+                {"details": {"amount": amount, "currency": currency}}
+            ),
+        }
+        write_ops(house.workspace, "instructions", [row])
+
+    return change
+
+
 FILES = [
+    Case(
+        "an entry by hand takes more than was ever granted",
+        {"check_manual_entries_fit"},
+        _instruct("-60.01"),
+    ),
+    Case(
+        "an entry by hand is of no segment",
+        {"check_manual_entries_fit"},
+        _instruct("1", grant="gone"),
+    ),
+    Case(
+        "an entry by hand takes effect before its segment starts",
+        {"check_manual_entries_fit"},
+        _instruct("1", effective_at="2026-09-30 23:00:00"),
+    ),
+    Case(
+        "an entry by hand is in another currency than its segment",
+        {"check_manual_entries_fit"},
+        _instruct("1", currency="EUR"),
+    ),
     Case(
         "a lake file is lost",
         {"law_1_every_event_has_one_fate", "law_1_files_add_up"},
@@ -430,6 +562,16 @@ FILES = [
         "a contract's billing day is edited in closed time",
         {"check_closed_boundaries_stand"},
         _replace("contracts", "MONTHLY,CONTRACT_START", "MONTHLY,FIRST_OF_MONTH"),
+    ),
+    Case(
+        "what a commit costs is edited after it was billed",
+        {"check_billed_purchases_stand"},
+        _replace("invoice_schedules", "acme-commit,54,", "acme-commit,55,"),
+    ),
+    Case(
+        "a billed purchase is moved to another day",
+        {"check_billed_purchases_stand"},
+        _replace("invoice_schedules", "54,2026-10-01", "54,2026-10-02"),
     ),
     Case(
         "a contract's end is moved into closed time",

@@ -1,7 +1,7 @@
 """A small workspace with known money, written without the landing step.
 
 Four customers, two currencies, flat, graduated and dimensional prices, a price change
-in mid-month and mid-day, credits, a commit, two closes, duplicates, rejects, and late
+in mid-month and mid-day, credits, commits, two closes, duplicates, rejects, and late
 usage in a second landing. Every event and price stands below as plain data, so that
 `arithmetic.py` can work out the invoices a second time without SQL.
 """
@@ -216,6 +216,14 @@ delta-1,delta,usd,Delta idle,2026-09-01T00:00Z,,MONTHLY,FIRST_OF_MONTH
     "commits": """
 commit_id,customer_id,contract_id,name,commit_type,currency,amount,invoice_amount,starting_at,ending_before,applicable_product_ids,priority
 acme-commit,acme,acme-1,Commit,PREPAID,USD,60,54,2026-10-01T00:00Z,2027-10-01T00:00Z,tokens,100
+acme-promise,acme,acme-1,Promise,POSTPAID,USD,50,,2026-11-01T00:00Z,2027-11-01T00:00Z,,
+gamma-promise,gamma,gamma-1,Promise,POSTPAID,USD,5,,2026-09-01T00:00Z,2026-11-01T00:00Z,,10
+""",
+    "invoice_schedules": """
+commit_id,amount,invoice_at
+acme-commit,54,2026-10-01T00:00Z
+acme-promise,50,2027-11-01T00:00Z
+gamma-promise,5,2026-11-01T12:00Z
 """,
     "credits": """
 credit_id,customer_id,contract_id,name,currency,amount,starting_at,ending_before,priority,applicable_product_ids

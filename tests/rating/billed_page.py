@@ -29,7 +29,12 @@ OWN_IDS = (
     "recurring_commit_id",
 )
 # Rows that belong to a row of another file, not to the contract.
-PARTS = ("override_specifiers", "access_schedules", "grant_specifiers")
+PARTS = (
+    "override_specifiers",
+    "access_schedules",
+    "grant_specifiers",
+    "invoice_schedules",
+)
 # File -> the id that names a grant where a section gives it no other name.
 GRANTS = {
     "commits": "commit_id",
@@ -126,20 +131,48 @@ def add_card(
     ]
 
 
-def own_row(customer: str, name: str, row: Mapping[str, str]) -> dict[str, str]:
+def member(customer: str, child: str) -> str:
+    """Customer and contract of a child, or of the section itself."""
+    return f"{customer}-{child}" if child else customer
+
+
+def contract_name(customer: str, row: Mapping[str, str]) -> str:
+    """A section of one contract gives it no name."""
+    return "-".join(filter(None, (customer, row.get("contract_id"))))
+
+
+def own_contract(customer: str, heading: str, row: Mapping[str, str]) -> dict[str, str]:
+    """A contract of a section; only where there are several they have names."""
+    own = {
+        **row,
+        "contract_id": contract_name(customer, row),
+        "customer_id": customer,
+        "name": heading,
+    }
+    if row.get("renews_contract_id"):
+        own["renews_contract_id"] = f"{customer}-{row['renews_contract_id']}"
+    return own
+
+
+def own_row(section: str, name: str, row: Mapping[str, str]) -> dict[str, str]:
     """A row of a section, told apart from those of the others."""
     own = dict(row)
+    customer = member(section, own.pop("child", ""))
     for key in OWN_IDS:
         if own.get(key):
-            own[key] = f"{customer}-{own[key]}"
+            own[key] = f"{section}-{own[key]}"
+    if listed := own.get("child_contract_ids"):
+        own["child_contract_ids"] = "|".join(
+            member(section, child) for child in listed.split("|")
+        )
     if name not in PARTS:
-        own |= {"contract_id": customer}
+        own["contract_id"] = contract_name(customer, row)
     if name in GRANTS:
         own = {"name": row[GRANTS[name]], **own}
     if name in ("commits", "credits"):
         own |= {"customer_id": customer, "currency": "USD"}
     if name == "commits":
-        own |= {"commit_type": "PREPAID"}
+        own = {"commit_type": "PREPAID", **own}
     # A grant without an amount has access segments, which have their own windows.
     if name not in PARTS and not (name in GRANTS and own["amount"] == ""):
         own.setdefault("starting_at", START)
@@ -147,7 +180,8 @@ def own_row(customer: str, name: str, row: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_page(folder: Path, told: Mapping[str, Tables], outcome: str) -> None:
-    """A workspace with a customer c0, c1 ... for each section."""
+    """A workspace with a customer c0, c1 ... for each section, and c0-x for a child x
+    of it, which has a contract on the same terms."""
     (folder / "catalog").mkdir(parents=True)
     (folder / "events").mkdir()
     (folder / "meterhouse.yml").write_text("")
@@ -156,23 +190,29 @@ def write_page(folder: Path, told: Mapping[str, Tables], outcome: str) -> None:
     for number, (heading, given) in enumerate(told.items()):
         blocks = {name: rows for name, rows in given.items() if name != outcome}
         customer = f"c{number}"
-        tables.setdefault("customers", []).append(
-            {"customer_id": customer, "name": heading}
+        members = ["", *(row["child"] for row in blocks.pop("children", []))]
+        tables.setdefault("customers", []).extend(
+            {"customer_id": member(customer, child), "name": heading}
+            for child in members
         )
-        events += [event(customer, **row) for row in blocks.pop("usage")]
-        contract = blocks.pop("contracts", [{"starting_at": START}])[0]
+        events += [
+            event(member(customer, row.pop("child", "")), **row)
+            for row in map(dict, blocks.pop("usage"))
+        ]
+        tables["billable_metrics"] += blocks.pop("billable_metrics", [])
+        contracts = blocks.pop("contracts", [{"starting_at": START}])
         # A section with rates has a card of its own.
         card = customer if "rates" in blocks else "usd"
         if card != "usd":
             add_card(tables, card, blocks.pop("rates"), blocks.pop("products"))
-        tables.setdefault("contracts", []).append(
+        tables.setdefault("contracts", []).extend(
             {
-                "contract_id": customer,
-                "customer_id": customer,
-                "name": heading,
                 "rate_card_id": card,
-                **contract,
+                "parent_contract_id": customer if child else "",
+                **own_contract(member(customer, child), heading, row),
             }
+            for child in members
+            for row in contracts
         )
         for name, block in blocks.items():
             tables.setdefault(name, []).extend(

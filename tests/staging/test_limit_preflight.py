@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.catalog import check_catalog
-from orchestration.workspace import Workspace
+from tests.staging.preflight_helpers import Edit, assert_correct, assert_one_message
 
 START, LATER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
 DISCOUNTS = (
@@ -58,118 +57,132 @@ CATALOG = {
     ],
 }
 
-# file, start of the row, what it becomes, line, field, problem
-MISTAKES = [
-    (
+EDITS = [
+    Edit(
         "discounts",
         "ten,",
         f"ten,k1,percentage,,,1,,,,,{START},{LATER}",
-        (2, "percentage"),
+        2,
+        "percentage",
         "'ten' does not say which percentage it takes off",
     ),
-    (
+    Edit(
         "discounts",
         "ten,",
         f"ten,k1,percentage,0.1,5,1,,,,,{START},{LATER}",
-        (2, "amount"),
+        2,
+        "amount",
         "'ten' has a type of percentage and can't have amount too",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,,2,,,,,{START},",
-        (4, "amount"),
+        4,
+        "amount",
         "'off' does not say which amount it takes off",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,0.1,20,2,,,,,{START},",
-        (4, "percentage"),
+        4,
+        "percentage",
         "'off' has a type of amount and can't have percentage too",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,2,,,,50,{START},",
-        (4, "maximum_amount"),
+        4,
+        "maximum_amount",
         "'off' is an amount, which is its own maximum",
     ),
-    (
+    Edit(
         "discounts",
         "then,",
         f"then,k1,percentage,1,,1,,,5,50,{LATER},",
-        (3, "maximum_units"),
+        3,
+        "maximum_units",
         "'then' ends after units and after an amount",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,1,,,,,{START},",
-        (4, "position"),
+        4,
+        "position",
         "the discounts 'ten' and 'off' have one position at one time",
     ),
-    (
+    Edit(
         "discounts",
         "ten,",
         f"ten,k1,percentage,1.1,,1,,,,,{START},{LATER}",
-        (2, "percentage"),
+        2,
+        "percentage",
         "too large",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,2,call,,,,{START},",
-        (4, "product_ids"),
+        4,
+        "product_ids",
         "'call' is not in catalog/products.csv",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,2,,,,,{START},{START}",
-        (4, "ending_before"),
+        4,
+        "ending_before",
         "is not after the start",
     ),
-    (
+    Edit(
         "minimums",
         "more,",
         f"more,k1,contract,calls,200,,{LATER},",
-        (3, "product_ids"),
+        3,
+        "product_ids",
         "the minimum 'more' is for the contract and names products",
     ),
-    (
+    Edit(
         "maximums",
         "line,",
         f"line,k1,group,,0,,{START},",
-        (3, "product_ids"),
+        3,
+        "product_ids",
         "the maximum 'line' is for each group and names no product",
     ),
-    (
+    Edit(
         "minimums",
         "more,",
         f"more,k1,product,bulk,200,,{LATER},",
-        (4, "scope"),
+        4,
+        "scope",
         "the minimums 'more' and 'each' are for the same usage at one time",
     ),
-    (
+    Edit(
         "maximums",
         "line,",
         f"line,k1,contract,,5,,{LATER},",
-        (3, "scope"),
+        3,
+        "scope",
         "the maximums 'all' and 'line' are for the same usage at one time",
     ),
-    (
+    Edit(
         "minimums",
         "each,",
         f"each,k1,product,calls,0,,{START},",
-        (4, "amount"),
+        4,
+        "amount",
         "",
     ),
 ]
 
 
-MISTAKES += [
-    ("products", row.split(",")[0] + ",", row, place, problem)
+EDITS += [
+    Edit("products", row.split(",")[0] + ",", row, *place, problem)
     for row, place, problem in (
         ("bulk,Bulk,USAGE,,,,,", (3, "metric_id"), "the product 'bulk' has no metric"),
         (
@@ -194,8 +207,8 @@ MISTAKES += [
         ),
     )
 ]
-MISTAKES += [
-    ("rates", row.split(",")[0] + ",", row + f",{START}", place, problem)
+EDITS += [
+    Edit("rates", row.split(",")[0] + ",", row + f",{START}", *place, problem)
     for row, place, problem in (
         (
             "share,usd,share,flat,1,,,,",
@@ -236,33 +249,10 @@ MISTAKES += [
 ]
 
 
-def write(folder: Path, catalog: dict[str, list[str]]) -> Workspace:
-    (folder / "catalog").mkdir(parents=True)
-    (folder / "meterhouse.yml").write_text("")
-    for name, lines in catalog.items():
-        path = folder / "catalog" / f"{name}.csv"
-        path.write_text("\n".join(lines) + "\n")
-    return Workspace.load(folder)
-
-
 def test_the_price_book_is_correct(tmp_path: Path) -> None:
-    assert check_catalog(write(tmp_path / "company", CATALOG)) == []
+    assert_correct(tmp_path, CATALOG)
 
 
-@pytest.mark.parametrize(
-    ("file", "row", "new", "place", "problem"),
-    MISTAKES,
-    ids=lambda part: str(part)[:60],
-)
-def test_each_mistake_gives_one_message(
-    tmp_path: Path, file: str, row: str, new: str, place: tuple[int, str], problem: str
-) -> None:
-    lines = [new if line.startswith(row) else line for line in CATALOG[file]]
-    problems = check_catalog(write(tmp_path / "company", {**CATALOG, file: lines}))
-
-    assert len(problems) == 1, "\n".join(map(str, problems))
-    (found,) = problems
-    assert found.file == f"catalog/{file}.csv"
-    assert (found.row, found.field) == place
-    assert problem in found.problem
-    assert found.remedy
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_each_mistake_gives_one_message(tmp_path: Path, edit: Edit) -> None:
+    assert_one_message(tmp_path, CATALOG, edit)

@@ -3,13 +3,11 @@ message that names its place. The price book below is correct as it stands."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from orchestration.catalog import check_catalog
-from orchestration.workspace import Workspace
+from tests.staging.preflight_helpers import Edit, assert_correct, assert_one_message
 
 START = "2026-10-01T00:00Z"
 CATALOG = {
@@ -75,19 +73,6 @@ CATALOG = {
         "own2,5,,,1,",
     ],
 }
-
-
-@dataclass(frozen=True)
-class Edit:
-    """In `file` the row that starts with `row` becomes `new` ("" removes it)."""
-
-    file: str
-    row: str
-    new: str
-    line: int
-    field: str
-    problem: str
-    at: str = ""
 
 
 EDITS = [
@@ -445,42 +430,10 @@ EDITS = [
 ]
 
 
-def as_csv(lines: list[str]) -> str:
-    """Rows may leave out their last cells."""
-    cells = lines[0].count(",")
-    return "".join(line + "," * (cells - line.count(",")) + "\n" for line in lines)
-
-
-def write(folder: Path) -> Workspace:
-    (folder / "catalog").mkdir(parents=True)
-    (folder / "meterhouse.yml").write_text("")
-    for name, lines in CATALOG.items():
-        (folder / "catalog" / f"{name}.csv").write_text(as_csv(lines))
-    return Workspace.load(folder)
-
-
 def test_the_price_book_is_correct(tmp_path: Path) -> None:
-    assert check_catalog(write(tmp_path / "company")) == []
+    assert_correct(tmp_path, CATALOG)
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: f"{edit.file}-{edit.problem}")
+@pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_each_mistake_gives_one_message(tmp_path: Path, edit: Edit) -> None:
-    workspace = write(tmp_path / "company")
-    lines = [line for line in CATALOG[edit.file] if not line.startswith(edit.row)]
-    position = next(
-        n for n, line in enumerate(CATALOG[edit.file]) if line.startswith(edit.row)
-    )
-    if edit.new:
-        lines.insert(position, edit.new)
-    path = workspace.catalog / f"{edit.file}.csv"
-    path.write_text(as_csv(lines))
-
-    problems = check_catalog(workspace)
-
-    shown = "\n".join(str(problem) for problem in problems)
-    assert len(problems) == 1, shown
-    (found,) = problems
-    assert found.file == f"catalog/{edit.at or edit.file}.csv"
-    assert (found.row, found.field) == (edit.line, edit.field), shown
-    assert edit.problem in found.problem
-    assert found.remedy
+    assert_one_message(tmp_path, CATALOG, edit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from orchestration.landing import land
 from orchestration.sample_company import (
     SampleCompany,
     arrivals_until,
+    enterprise,
     generate,
     stage,
 )
@@ -35,6 +37,9 @@ COLUMNS = [
     "properties",
     "received_at",
 ]
+# Events of the enterprise, and their meters.
+HOURS = {"gpu.session": "gpu_hours", "training.run": "training_hours"}
+OF_ENTERPRISE = re.compile(rb"northgate|gpu_hours|training_hours")
 SMALL: dict[str, Any] = {"events": 3_000, "days": 12, "file_format": "ndjson"}
 
 
@@ -132,6 +137,8 @@ def usage_of(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Decim
     elif event["event_type"] == "storage.snapshot":
         place = {key: values[key] for key in ("region", "project")}
         yield "storage_gb_hours", place, values["gb_hours"]
+    elif event["event_type"] in HOURS:
+        yield HOURS[event["event_type"]], {}, Decimal(values["hours"])
 
 
 def recount(company: SampleCompany) -> tuple[Counter[str], dict[Any, Decimal]]:
@@ -199,7 +206,9 @@ def test_counts_add_up_and_every_trap_is_there(
 ) -> None:
     for company in (lines, columnar):
         counts = company.counts
-        assert counts["accepted"] == 10_000
+        # Six sessions a month are laid down by hand.
+        assert counts["accepted"] == 10_000 + counts["accepted_by_kind"]["by_hand"]
+        assert counts["accepted_by_kind"]["by_hand"] == 18
         parts = counts["accepted"] + counts["duplicates"] + counts["rejected"]
         assert counts["rows"] == company.rows == parts
         for kind in ("accepted", "duplicates", "rejected"):
@@ -209,6 +218,7 @@ def test_counts_add_up_and_every_trap_is_there(
             "on_time",
             "late",
             "late_after_close",
+            "by_hand",
         }
         assert len(counts["duplicates_by_kind"]) == 4
         assert len(counts["rejected_by_kind"]) == 9
@@ -263,6 +273,28 @@ def test_memory_is_bounded_by_the_chunk_and_rows_do_not_depend_on_it(
 
     assert max(sizes) <= 50 and len(sizes) > 60
     assert contents(pieces.directory) == contents(whole.directory)
+
+
+def test_the_enterprise_is_beside_all_others(
+    lines: SampleCompany, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it every other line of events and catalog is the same."""
+    monkeypatch.setattr(enterprise, "USAGE", {})
+    monkeypatch.setattr(enterprise, "catalog_rows", lambda shape: {})
+    alone = generate(tmp_path, events=10_000, file_format="ndjson")
+
+    found = contents(lines.directory)
+    own = 0
+    for name, text in contents(alone.directory).items():
+        if name.startswith((".sample", "meterhouse")):
+            continue
+        sent = found[name].splitlines()
+        others = [line for line in sent if not OF_ENTERPRISE.search(line)]
+        assert others == text.splitlines(), name
+        own += len(sent) - len(others)
+    # 18 events; its customer, card, contracts and products with prices and meters;
+    # three commits, seven rows of their invoices, and a credit.
+    assert own == 18 + 1 + 1 + 2 + 3 * 2 + 3 + 7 + 1
 
 
 def test_files_arrive_month_by_month(lines: SampleCompany, tmp_path: Path) -> None:
@@ -381,7 +413,7 @@ def test_catalog_passes_the_preflight(
         projects=20,
     )
     assert check_catalog(Workspace.load(large.directory)) == []
-    assert len(catalog(large, "customers")) == 1_500
+    assert len(catalog(large, "customers")) == 1_500 + 1
     groups = [entry["group"] for entry in large.truth["totals"]]
     assert {
         len({group.get(key) for group in groups} - {None})
@@ -450,7 +482,7 @@ def test_totals_are_left_out_of_large_samples(
     )
     company = generate(tmp_path, **SMALL)
     assert company.truth["totals"] is None
-    assert company.counts["accepted"] == 3_000
+    assert company.counts["accepted"] == 3_000 + 3
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.catalog import check_catalog
-from tests.staging.test_limit_preflight import write
+from tests.staging.preflight_helpers import Edit, assert_correct, assert_one_message
 
 START, LATER = "2026-10-01T00:00Z", "2026-11-01T00:00Z"
 DISCOUNTS = (
@@ -81,153 +80,156 @@ CATALOG = {
     ],
 }
 
-# file, start of the row, what it becomes, line, field, problem
-MISTAKES = [
-    (
+# What a composite is made of stands with the product, its price with the rate.
+EDITS = [
+    Edit(
         "rates",
         "bulk,",
         f"bulk,usd,bulk,flat,1,credit,{START}",
-        (3, "pricing_unit_id"),
+        3,
+        "pricing_unit_id",
         "'credit' is not in catalog/pricing_units.csv",
     ),
-    (
+    Edit(
         "pricing_unit_conversions",
         "usd,tokens,",
         f"usd,token,{LATER},2",
-        (4, "pricing_unit_id"),
+        4,
+        "pricing_unit_id",
         "'token' is not in catalog/pricing_units.csv",
     ),
-    (
+    Edit(
         "pricing_unit_conversions",
         "usd,tokens,",
         f"usd,tokens,{LATER},0",
-        (4, "amount_per_unit"),
+        4,
+        "amount_per_unit",
         "0",
     ),
-    (
+    Edit(
         "pricing_unit_conversions",
         "usd,tokens,",
         "usd,tokens,2026-11-01T00:30Z,2",
-        (4, "starting_at"),
+        4,
+        "starting_at",
         "hour",
     ),
-    (
+    Edit(
         "rates",
         "euro,",
         f"euro,eur,calls,flat,1,credits,{START}",
-        (6, "pricing_unit_id"),
+        6,
+        "pricing_unit_id",
         "'euro' is priced in 'credits', which has no conversion on rate card 'eur'",
     ),
-    (
+    Edit(
         "rates",
         "bulk,",
         "bulk,usd,bulk,flat,1,credits,2026-09-30T23:00Z",
-        (3, "pricing_unit_id"),
+        3,
+        "pricing_unit_id",
         "'bulk' is priced in 'credits', which has no conversion on rate card 'usd'",
     ),
-    (
+    Edit(
         "overrides",
         "mine,",
         f"mine,k1,overwrite,,flat,2,gems,{LATER}",
-        (3, "pricing_unit_id"),
+        3,
+        "pricing_unit_id",
         "'mine' is priced in 'gems', which has no conversion on rate card 'usd'",
     ),
-    (
+    Edit(
         "overrides",
         "cheap,",
         f"cheap,k1,multiplier,0.5,,,credits,{START}",
-        (2, "price_model"),
+        2,
+        "price_model",
         "only an overwrite has a price of its own",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,2,calls|bulk,,,{START},",
-        (3, "amount, maximum_amount"),
+        3,
+        "amount, maximum_amount",
         "the discount 'off' is an amount of money, and 'bulk' is priced in 'credits' "
         "by 'bulk'",
     ),
-    (
+    Edit(
         "discounts",
         "off,",
         f"off,k1,amount,,20,2,,big,,{START},",
-        (3, "amount, maximum_amount"),
+        3,
+        "amount, maximum_amount",
         "the discount 'off' is an amount of money, and 'bulk' is priced in 'credits'",
     ),
-    (
+    Edit(
         "discounts",
         "ten,",
         f"ten,k1,percentage,0.1,,1,bulk,,50,{START},",
-        (2, "amount, maximum_amount"),
+        2,
+        "amount, maximum_amount",
         "the discount 'ten' is an amount of money, and 'bulk' is priced in 'credits'",
     ),
-    (
+    Edit(
         "discounts",
         "early,",
         f"early,k1,amount,,20,3,own,,,{START},",
-        (4, "amount, maximum_amount"),
+        4,
+        "amount, maximum_amount",
         "the discount 'early' is an amount of money, and 'own' is priced in 'credits' "
         "by 'mine'",
     ),
-    (
+    Edit(
         "minimums",
         "least,",
         f"least,k1,contract,,100,{START},{LATER}",
-        (2, "amount"),
+        2,
+        "amount",
         "the minimum 'least' is an amount of money, and 'bulk' is priced in 'credits'",
     ),
-    (
+    Edit(
         "maximums",
         "most,",
         f"most,k1,product,bulk,100,{START},",
-        (2, "amount"),
+        2,
+        "amount",
         "the maximum 'most' is an amount of money, and 'bulk' is priced in 'credits'",
     ),
-    (
+    Edit(
         "rates",
         "share,",
         f"share,usd,share,percentage,1,credits,{START}",
-        (5, "pricing_unit_id"),
+        5,
+        "pricing_unit_id",
         "the rate 'share' of the composite 'share' is a share of money",
     ),
-    (
+    Edit(
         "products",
         "share,",
         "share,Share,COMPOSITE,,,calls|bulk,",
-        (5, "product_id"),
+        5,
+        "product_id",
         "the composite 'share' is a share of money, and its part 'bulk' is priced in "
         "'credits' by 'bulk'",
+        at="rates",
     ),
-    (
+    Edit(
         "products",
         "share,",
         "share,Share,COMPOSITE,,,,big",
-        (5, "product_id"),
+        5,
+        "product_id",
         "its part 'bulk' is priced in 'credits' by 'bulk'",
+        at="rates",
     ),
 ]
 
 
 def test_the_price_book_is_correct(tmp_path: Path) -> None:
-    assert check_catalog(write(tmp_path / "company", CATALOG)) == []
+    assert_correct(tmp_path, CATALOG)
 
 
-@pytest.mark.parametrize(
-    ("file", "row", "new", "place", "problem"),
-    MISTAKES,
-    ids=lambda part: str(part)[:60],
-)
-def test_each_mistake_gives_one_message(
-    tmp_path: Path, file: str, row: str, new: str, place: tuple[int, str], problem: str
-) -> None:
-    lines = [new if line.startswith(row) else line for line in CATALOG[file]]
-    problems = check_catalog(write(tmp_path / "company", {**CATALOG, file: lines}))
-
-    assert len(problems) == 1, "\n".join(map(str, problems))
-    (found,) = problems
-    # What a composite is made of stands with the product, its price with the rate.
-    where = "rates" if (file, place[1]) == ("products", "product_id") else file
-    assert found.file == f"catalog/{where}.csv"
-    assert (found.row, found.field) == place
-    assert problem in found.problem
-    assert found.remedy
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_each_mistake_gives_one_message(tmp_path: Path, edit: Edit) -> None:
+    assert_one_message(tmp_path, CATALOG, edit)

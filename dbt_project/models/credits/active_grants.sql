@@ -1,13 +1,13 @@
 {#
-  Begun grants with something left whose window meets charges of open periods, ranked
-  without gaps: rank n takes what ranks below n left over. Grants of one level whose
+  Begun tranches with something left whose window meets charges of open periods, ranked
+  without gaps: rank n takes what ranks below n left over. Those of one level whose
   windows do not meet share a rank, so that a credit for each day is one rank, not 365.
 #}
 with
 
 grants as (
 
-    select * from {{ ref('credit_grants') }}
+    select * from {{ ref('tranche_balances') }}
     where
         opening_balance_minor > 0
         -- A composite is charged at the end of its period, which may lie ahead.
@@ -24,7 +24,7 @@ charges as (
 wallet_spans as (
 
     select
-        customer_id,
+        family_id,
         currency,
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
@@ -41,8 +41,9 @@ reachable as (
             when
                 grants.starting_at < max({{ endless('grants.ending_before') }}) over (
                     partition by
-                        grants.customer_id, grants.currency, grants.burn_level
-                    order by grants.starting_at, grants.burn_rank
+                        grants.family_id, grants.currency, grants.burn_level
+                    order by
+                        grants.starting_at, grants.burn_rank, grants.tranche_number
                     rows between unbounded preceding and 1 preceding
                 )
                 then 0
@@ -51,7 +52,7 @@ reachable as (
     from grants
     inner join wallet_spans
         on
-            grants.customer_id = wallet_spans.customer_id
+            grants.family_id = wallet_spans.family_id
             and grants.currency = wallet_spans.currency
             and grants.starting_at <= wallet_spans.last_charge_at
             and {{ endless('grants.ending_before') }} > wallet_spans.first_charge_at
@@ -64,8 +65,8 @@ clustered as (
     select
         *,
         sum(begins_cluster) over (
-            partition by customer_id, currency, burn_level
-            order by starting_at, burn_rank
+            partition by family_id, currency, burn_level
+            order by starting_at, burn_rank, tranche_number
             rows between unbounded preceding and current row
         ) as window_cluster
     from reachable
@@ -77,8 +78,8 @@ placed as (
     select
         *,
         row_number() over (
-            partition by customer_id, currency, burn_level, window_cluster
-            order by burn_rank
+            partition by family_id, currency, burn_level, window_cluster
+            order by burn_rank, tranche_number
         ) as cluster_rank
     from clustered
 
@@ -87,16 +88,17 @@ placed as (
 final as (
 
     select
+        tranche_id,
         segment_id,
         grant_id,
         grant_type,
         customer_id,
-        applicable_contract_ids,
+        family_id,
         currency,
         opening_balance_minor,
         cast(
             dense_rank() over (
-                partition by customer_id, currency order by burn_level, cluster_rank
+                partition by family_id, currency order by burn_level, cluster_rank
             ) as bigint
         ) as wallet_rank,
         starting_at,

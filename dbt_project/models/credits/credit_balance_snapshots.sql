@@ -1,70 +1,71 @@
 {{ config(tags=['reader']) }}
 
-{# Balance of each grant at the end of each day of its access window up to this run,
-   with usage counted on the day it happened. #}
+{# Balance of each segment at the end of each day on which it changed, usage counted on
+   the day it happened: as the books recorded it, and what has changed since. #}
 with
 
-grants as (
+recorded as (
 
-    select * from {{ ref('credit_grants') }}
-    where starting_at <= {{ as_of() }}
-
-),
-
-daily_movements as (
-
-    select * from {{ ref('daily_credit_movements') }}
+    select * from {{ ref('stg_books__credit_balance_snapshots') }}
 
 ),
 
-days as (
+drafts as (
+
+    select * from {{ ref('draft_balance_snapshots') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('stg_currencies') }}
+
+),
+
+snapshots as (
 
     select
-        grants.segment_id,
-        grants.grant_id,
-        grants.customer_id,
-        grants.currency,
-        grants.minor_unit,
-        {{ add_days('cast(grants.starting_at as date)', 'series.day_number') }}
-            as snapshot_date
-    from grants
-    -- 3,660 days: a segment longer than ten years shows its first ten.
-    inner join range(0, 3660) as series (day_number)
-        on
-            {{ add_days('cast(grants.starting_at as date)', 'series.day_number') }}
-            <= cast(least(
-                {{ as_of() }}, coalesce(grants.ending_before, {{ as_of() }})
-            ) as date)
+        snapshot_date,
+        segment_id,
+        grant_id,
+        customer_id,
+        currency,
+        change_minor,
+        balance_minor,
+        closed_at as recorded_at
+    from recorded
+    union all
+    select
+        snapshot_date,
+        segment_id,
+        grant_id,
+        customer_id,
+        currency,
+        change_minor,
+        balance_minor,
+        cast(null as timestamp) as recorded_at
+    from drafts
 
 ),
 
 final as (
 
     select
-        days.snapshot_date,
-        days.segment_id,
-        days.grant_id,
-        days.customer_id,
-        days.currency,
-        cast(coalesce(daily_movements.amount_minor, 0) as bigint) as change_minor,
-        cast(
-            sum(coalesce(daily_movements.amount_minor, 0)) over (
-                partition by days.segment_id
-                order by days.snapshot_date
-                rows between unbounded preceding and current row
-            ) as bigint
-        ) as balance_minor,
-        {{ from_minor(
-            'cast(sum(coalesce(daily_movements.amount_minor, 0)) over ('
-            ~ 'partition by days.segment_id order by days.snapshot_date '
-            ~ 'rows between unbounded preceding and current row) as bigint)',
-            'days.minor_unit'
-        ) }} as balance
-    from days
-    left join daily_movements
-        on
-            days.segment_id = daily_movements.segment_id
-            and days.snapshot_date = daily_movements.movement_date
+        snapshots.snapshot_date,
+        lead(snapshots.snapshot_date) over (
+            partition by snapshots.segment_id order by snapshots.snapshot_date
+        ) as next_snapshot_date,
+        snapshots.segment_id,
+        snapshots.grant_id,
+        snapshots.customer_id,
+        snapshots.currency,
+        snapshots.change_minor,
+        snapshots.balance_minor,
+        {{ from_minor('snapshots.balance_minor', 'currencies.minor_unit') }} as balance,
+        snapshots.recorded_at
+    from snapshots
+    inner join currencies
+        on snapshots.currency = currencies.currency
 
 )
 

@@ -21,6 +21,10 @@ totals as (
         segment_id,
         cast(sum(amount_minor) as bigint) as balance_minor,
         cast(
+            sum(case when {{ is_start('entry_type') }} then amount_minor else 0 end)
+            as bigint
+        ) as started_minor,
+        cast(
             sum(case when entry_state = 'posted' then amount_minor else 0 end) as bigint
         ) as posted_balance_minor,
         cast(
@@ -32,7 +36,19 @@ totals as (
             sum(
                 case when entry_type like '%EXPIRATION' then -amount_minor else 0 end
             ) as bigint
-        ) as expired_minor
+        ) as expired_minor,
+        cast(
+            sum(case when entry_type like '%ROLLOVER' then -amount_minor else 0 end)
+            as bigint
+        ) as rolled_over_minor,
+        cast(
+            sum(case when entry_type like '%TRUEUP' then -amount_minor else 0 end)
+            as bigint
+        ) as trued_up_minor,
+        cast(
+            sum(case when entry_type like '%MANUAL' then amount_minor else 0 end)
+            as bigint
+        ) as manual_minor
     from ledger
     group by 1
 
@@ -55,9 +71,16 @@ final as (
             else 'active'
         end as segment_status,
         grants.currency,
-        grants.amount_minor,
+        -- What rolled over in this very run is not yet among the grants.
+        case
+            when grants.rolled_over_from is null then grants.amount_minor
+            else coalesce(totals.started_minor, 0)
+        end as amount_minor,
         coalesce(totals.drawn_minor, 0) as drawn_minor,
         coalesce(totals.expired_minor, 0) as expired_minor,
+        coalesce(totals.rolled_over_minor, 0) as rolled_over_minor,
+        coalesce(totals.trued_up_minor, 0) as trued_up_minor,
+        coalesce(totals.manual_minor, 0) as manual_minor,
         coalesce(totals.balance_minor, 0) as balance_minor,
         coalesce(totals.posted_balance_minor, 0) as posted_balance_minor,
         {{ from_minor('coalesce(totals.balance_minor, 0)', 'grants.minor_unit') }}

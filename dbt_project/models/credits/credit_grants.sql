@@ -1,13 +1,14 @@
 {#
   One row per access segment of a prepaid commit or credit that has been granted, with
-  what the books leave of it and its place in the burn order of its wallet (customer and
-  currency).
+  what the books leave of it and its place in the burn order of its family and currency.
 #}
-{# What a recurring commit has given is a fact, whatever becomes of it. #}
+{# What a recurring commit has given, and what rolled over, are facts. #}
 {%- set amount -%}
 coalesce(
             case
-                when grants.declared_as = 'recurring_commit'
+                when
+                    grants.declared_as = 'recurring_commit'
+                    or grants.rolled_over_from is not null
                     then posted.posted_start_minor
             end,
             {{ to_minor('segments.amount', 'currencies.minor_unit_factor') }}
@@ -52,8 +53,12 @@ granted as (
         segments.grant_id,
         segments.grant_type,
         grants.grant_name,
+        grants.rolled_over_from,
         segments.customer_id,
+        grants.family_id,
         grants.applicable_contract_ids,
+        grants.child_access,
+        grants.child_contract_ids,
         grants.applicable_product_ids,
         segments.currency,
         currencies.minor_unit,

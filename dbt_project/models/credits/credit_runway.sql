@@ -7,6 +7,7 @@ with
 balances as (
 
     select * from {{ ref('credit_balances') }}
+    where grant_type <> 'POSTPAID_COMMIT'
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(materialized='view', tags=['reader']) }}
+{{ config(materialized='view') }}
 
 {# By how much each grant moved on each day, usage counted on the day it happened. A
    composite of a period that still runs is charged at its end: what it draws so far is
@@ -19,7 +19,7 @@ closed_drawdowns as (
 
 ledger as (
 
-    select * from {{ ref('credit_ledger') }}
+    select * from {{ ref('ledger_entries') }}
     where entry_type not like '%DEDUCTION'
 
 ),

@@ -1,6 +1,6 @@
 {#
   What the ledger would get beyond the books: starts, one deduction per segment and open
-  invoice, expirations. `posts_at_close` says which of them the next close writes.
+  invoice, manual entries, ends of segments. `posts_at_close`: does the next close write it?
 #}
 with
 
@@ -16,9 +16,15 @@ deductions as (
 
 ),
 
-expired_balances as (
+segment_ends as (
 
-    select * from {{ ref('expired_balances') }}
+    select * from {{ ref('segment_ends') }}
+
+),
+
+manual_entries as (
+
+    select * from {{ ref('draft_manual_entries') }}
 
 ),
 
@@ -31,7 +37,7 @@ posted_entries as (
 entries as (
 
     select
-        grant_type || '_SEGMENT_START' as entry_type,
+        {{ start_entry_type('grant_type') }} as entry_type,
         grant_id,
         segment_id,
         customer_id,
@@ -41,7 +47,9 @@ entries as (
         true as posts_at_close,
         starting_at as effective_at
     from grants
-    where starting_at <= {{ as_of() }}
+    where
+        starting_at <= {{ as_of() }}
+        and rolled_over_from is null
     union all
     select
         grant_type || '_AUTOMATED_INVOICE_DEDUCTION' as entry_type,
@@ -56,16 +64,16 @@ entries as (
     from deductions
     union all
     select
-        grant_type || '_EXPIRATION' as entry_type,
+        entry_type,
         grant_id,
         segment_id,
         customer_id,
-        cast(null as string) as invoice_id,
+        invoice_id,
         currency,
-        -expired_minor as amount_minor,
+        -left_minor as amount_minor,
         posts_at_close,
         ending_before as effective_at
-    from expired_balances
+    from segment_ends
 
 ),
 
@@ -82,21 +90,17 @@ identified as (
 final as (
 
     select
-        identified.entry_id,
-        identified.entry_type,
-        identified.grant_id,
-        identified.segment_id,
-        identified.customer_id,
-        identified.invoice_id,
-        identified.currency,
-        cast(identified.amount_minor as bigint) as amount_minor,
-        identified.posts_at_close,
-        identified.effective_at
+        identified.*,
+        cast(null as string) as source_id,
+        cast(null as string) as reason,
+        cast(null as string) as actor
     from identified
     left join posted_entries
         on identified.entry_id = posted_entries.entry_id
     where posted_entries.entry_id is null
+    union all
+    select * from manual_entries
 
 )
 
-select * from final
+select * from final -- noqa: AM04

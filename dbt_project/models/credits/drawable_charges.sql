@@ -1,7 +1,8 @@
 {#
-  Charges of open periods in the order in which a wallet pays them: planned close,
-  contract, usage before composites, earlier start, higher unit price, product name,
-  time. A composite is charged at the last instant of its period.
+  Charges of open periods in the order in which the wallets of a family (a customer and
+  its children) pay them: planned close, contract, usage before composites, earlier start,
+  higher unit price, product name, time. A composite is charged at the last instant of its
+  period.
 #}
 with
 
@@ -24,9 +25,21 @@ products as (
 
 ),
 
+metrics as (
+
+    select * from {{ ref('stg_catalog__billable_metrics') }}
+
+),
+
 charged_lines as (
 
     select * from {{ ref('charged_lines') }}
+
+),
+
+child_customers as (
+
+    select * from {{ ref('child_customers') }}
 
 ),
 
@@ -39,6 +52,7 @@ final as (
         charges.invoice_id,
         charges.contract_id,
         charges.customer_id,
+        coalesce(child_customers.parent_customer_id, charges.customer_id) as family_id,
         charges.product_id,
         charges.pricing_group_values,
         charges.presentation_group_values,
@@ -46,7 +60,9 @@ final as (
         charges.amount_minor,
         cast(
             row_number() over (
-                partition by charges.customer_id, charges.currency
+                partition by
+                    coalesce(child_customers.parent_customer_id, charges.customer_id),
+                    charges.currency
                 order by
                     periods.closes_at asc,
                     charges.contract_id asc,
@@ -63,7 +79,8 @@ final as (
         ) as charge_rank,
         charges.slice_start,
         charges.slice_end,
-        products.tags as product_tags
+        products.tags as product_tags,
+        coalesce(metrics.is_without_look_ahead, false) as is_without_look_ahead
     from charges
     inner join periods
         on charges.invoice_id = periods.invoice_id
@@ -71,8 +88,12 @@ final as (
         on
             charges.product_id = products.product_id
             and {{ is_last_version('periods.period_end', 'products') }}
+    left join metrics
+        on products.metric_id = metrics.metric_id
     inner join charged_lines
         on charges.line_id = charged_lines.line_id
+    left join child_customers
+        on charges.customer_id = child_customers.customer_id
     where charges.amount_minor > 0
 
 )

@@ -5,7 +5,17 @@ with
 
 grants as (
 
-    select * from {{ ref('credit_grants') }}
+    select
+        segment_id,
+        grant_id,
+        grant_type,
+        customer_id,
+        currency,
+        cast(sum(opening_balance_minor) as bigint) as opening_balance_minor,
+        min(starting_at) as starting_at,
+        ending_before
+    from {{ ref('tranche_balances') }}
+    group by 1, 2, 3, 4, 5, 8
 
 ),
 
@@ -18,22 +28,43 @@ deductions as (
 periods as (
 
     select * from {{ ref('billing_periods') }}
-    where rating_basis = 'open'
+    where
+        rating_basis = 'open'
+        and not is_closable
+
+),
+
+child_access as (
+
+    select * from {{ ref('grant_contracts') }}
+    where is_child
 
 ),
 
 {# Charges of a period that is still open may yet draw on the segment, so its expiration
-   is pending until every overlapping period is closed. #}
+   is pending until every overlapping period is closed, of the customer and of children
+   that may draw on it. #}
 open_overlaps as (
 
-    select distinct grants.segment_id
+    select grants.segment_id
     from grants
     inner join periods
         on
             grants.customer_id = periods.customer_id
             and grants.ending_before > periods.period_start
             and grants.starting_at < periods.period_end
-    where not periods.is_closable
+    union
+    select grants.segment_id
+    from grants
+    inner join child_access
+        on
+            grants.grant_type = child_access.grant_type
+            and grants.grant_id = child_access.grant_id
+    inner join periods
+        on
+            child_access.contract_id = periods.contract_id
+            and grants.ending_before > periods.period_start
+            and grants.starting_at < periods.period_end
 
 ),
 

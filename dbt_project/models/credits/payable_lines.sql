@@ -1,6 +1,7 @@
 {#
   Which line each active grant may pay for, by contract, product and group values; the
-  access window is held against the single charge.
+  access window is held against the single charge. That of a child's line lies within the
+  parent's contract.
 #}
 with
 
@@ -16,6 +17,12 @@ grants as (
 
 ),
 
+grant_contracts as (
+
+    select * from {{ ref('grant_contracts') }}
+
+),
+
 scopes as (
 
     select * from {{ ref('grant_scopes') }}
@@ -28,7 +35,6 @@ lines as (
         line_id,
         line_type,
         contract_id,
-        customer_id,
         product_id,
         product_tags,
         pricing_group_values,
@@ -37,32 +43,56 @@ lines as (
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
     from charges
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+
+),
+
+reachable as (
+
+    select
+        lines.*,
+        grants.tranche_id,
+        grants.segment_id,
+        grants.grant_type,
+        grants.grant_id,
+        grants.wallet_rank,
+        grants.opening_balance_minor,
+        greatest(
+            grants.starting_at,
+            coalesce(grant_contracts.starting_at, grants.starting_at)
+        ) as starting_at,
+        {{ earlier_end('grants.ending_before', 'grant_contracts.ending_before') }}
+            as ending_before
+    from lines
+    inner join grant_contracts
+        on lines.contract_id = grant_contracts.contract_id
+    inner join grants
+        on
+            lines.currency = grants.currency
+            and grant_contracts.grant_type = grants.grant_type
+            and grant_contracts.grant_id = grants.grant_id
 
 ),
 
 final as (
 
     select distinct
-        lines.line_id,
-        grants.segment_id,
-        grants.wallet_rank,
-        grants.opening_balance_minor,
-        grants.starting_at,
-        grants.ending_before
-    from lines
-    inner join grants
-        on
-            lines.customer_id = grants.customer_id
-            and lines.currency = grants.currency
-            and {{ list_allows('grants.applicable_contract_ids', 'lines.contract_id') }}
-            and lines.last_charge_at >= grants.starting_at
-            and lines.first_charge_at < {{ endless('grants.ending_before') }}
+        reachable.line_id,
+        reachable.tranche_id,
+        reachable.segment_id,
+        reachable.wallet_rank,
+        reachable.opening_balance_minor,
+        reachable.starting_at,
+        reachable.ending_before
+    from reachable
     inner join scopes
         on
-            grants.grant_type = scopes.grant_type
-            and grants.grant_id = scopes.grant_id
-            and {{ is_in_scope('lines', 'scopes') }}
+            reachable.grant_type = scopes.grant_type
+            and reachable.grant_id = scopes.grant_id
+            and {{ is_in_scope('reachable', 'scopes') }}
+    where
+        reachable.last_charge_at >= reachable.starting_at
+        and reachable.first_charge_at < {{ endless('reachable.ending_before') }}
 
 )
 

@@ -16,7 +16,7 @@ final as (
         cast(sum(amount_minor) as bigint) as posted_minor,
         cast(
             sum(
-                case when entry_type like '%SEGMENT_START' then amount_minor else 0 end
+                case when {{ is_start('entry_type') }} then amount_minor else 0 end
             ) as bigint
         ) as posted_start_minor
     from posted_entries

@@ -36,7 +36,6 @@ remaining_0 as (
     select
         charges.slice_id,
         charges.line_id,
-        charges.currency,
         charges.charge_rank,
         charges.slice_start,
         line_depths.last_rank,
@@ -52,6 +51,7 @@ drawn_{{ rank }} as (
 
     select
         charges.*,
+        payable_lines.tranche_id,
         payable_lines.segment_id,
         {{ prefix_draw('payable_lines') }} as drawn_minor
     from remaining_{{ rank - 1 }} as charges
@@ -68,7 +68,6 @@ remaining_{{ rank }} as (
     select
         slice_id,
         line_id,
-        currency,
         charge_rank,
         slice_start,
         last_rank,
@@ -85,10 +84,10 @@ final as (
 
     {% for rank in range(1, depth + 1) -%}
     select
+        tranche_id,
         segment_id,
         slice_id,
         cast({{ rank }} as bigint) as wallet_rank,
-        currency,
         drawn_minor
     from drawn_{{ rank }}
     where drawn_minor > 0
@@ -97,10 +96,10 @@ final as (
     {% endif -%}
     {% else -%}
     select
+        cast(null as string) as tranche_id,
         cast(null as string) as segment_id,
         slice_id,
         cast(0 as bigint) as wallet_rank,
-        currency,
         remaining_minor as drawn_minor
     from remaining_0
     where 1 = 0

@@ -16,6 +16,7 @@ segments as (
     where
         segment_status = 'active'
         and balance_minor > 0
+        and grant_type <> 'POSTPAID_COMMIT'
 
 ),
 

@@ -22,7 +22,9 @@ final as (
         amount,
         running_balance_minor,
         effective_at,
-        posted_at
+        posted_at,
+        reason,
+        actor
     from credit_ledger
 
 )

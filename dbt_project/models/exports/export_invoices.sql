@@ -12,6 +12,7 @@ final as (
     select
         invoice_id,
         invoice_number,
+        invoice_type,
         status,
         customer_id,
         customer_name,

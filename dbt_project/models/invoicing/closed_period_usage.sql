@@ -22,6 +22,7 @@ closed_invoices as (
     from {{ ref('stg_books__invoices') }} as invoices
     inner join {{ ref('stg_books__closes') }} as closes
         on invoices.close_id = closes.close_id
+    where invoices.invoice_type = 'USAGE'
 
 ),
 

@@ -19,6 +19,7 @@ open_periods as (
 closed_invoices as (
 
     select * from {{ ref('stg_books__invoices') }}
+    where invoice_type = 'USAGE'
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 {# What a grant paid of a usage line or composite, as a line of its own: applied =
-   -covered. #}
+   -covered. What counted towards a postpaid commit stands beside, and is owed. #}
 with
 
 drawdowns as (
@@ -43,13 +43,16 @@ final as (
             'draws.invoice_id', "'applied_commit_or_credit'", 'draws.line_id', 'draws.segment_id',
         ]) }} as line_id,
         draws.invoice_id,
-        'applied_commit_or_credit' as line_type,
+        case
+            when grants.grant_type = 'POSTPAID_COMMIT' then 'applied_postpaid_commit'
+            else 'applied_commit_or_credit'
+        end as line_type,
         paid_lines.product_id,
         paid_lines.pricing_group_values,
         paid_lines.presentation_group_values,
         draws.segment_id,
         draws.line_id as applied_to_line_id,
-        cast(null as string) as limit_id,
+        cast(null as string) as subject_id,
         cast(null as string) as pricing_unit_id,
         {{ to_quantity(1) }} as quantity,
         cast(null as {{ unit_price_type() }}) as unit_price,

@@ -1,7 +1,7 @@
 {#
   Lines of open periods: one usage line per product, group values and unit, composites,
   pricing units turned into money, what is missing to minimums, and one applied line
-  (negative) per usage line and grant that paid for it.
+  (negative) per usage line and grant that paid for it. Beside them what commits cost.
 #}
 with
 
@@ -11,10 +11,15 @@ grants as (
 
 ),
 
-periods as (
+open_invoices as (
 
-    select * from {{ ref('billing_periods') }}
-    where rating_basis = 'open'
+    select * from {{ ref('open_invoices') }}
+
+),
+
+purchases as (
+
+    select * from {{ ref('commit_purchases') }}
 
 ),
 
@@ -43,6 +48,8 @@ lines as (
     select * from {{ ref('draft_period_end_lines') }}
     union all
     select * from {{ ref('draft_applied_lines') }}
+    union all
+    select * from {{ ref('draft_scheduled_lines') }}
 
 ),
 
@@ -50,12 +57,7 @@ final as (
 
     select
         lines.line_id,
-        {{ hash_id('lk', [
-            'lines.line_type', "coalesce(lines.product_id, '')",
-            'lines.pricing_group_values', 'lines.presentation_group_values',
-            "coalesce(lines.segment_id, '') || coalesce('|' || lines.limit_id, '')"
-            ~ " || coalesce('|' || lines.pricing_unit_id, '')",
-        ]) }} as line_key,
+        {{ line_key('lines') }} as line_key,
         lines.invoice_id,
         cast(
             row_number() over (
@@ -79,25 +81,27 @@ final as (
         lines.applied_to_line_id,
         lines.pricing_unit_id,
         lines.quantity,
-        periods.currency,
+        open_invoices.currency,
         lines.amount,
         lines.amount_minor,
-        periods.is_closable,
-        periods.period_start,
-        periods.period_end
+        open_invoices.is_closable,
+        open_invoices.period_start,
+        open_invoices.period_end
     from lines
-    inner join periods
-        on lines.invoice_id = periods.invoice_id
+    inner join open_invoices
+        on lines.invoice_id = open_invoices.invoice_id
     left join products
         on
             lines.product_id = products.product_id
-            and {{ is_last_version('periods.period_end', 'products') }}
+            and {{ is_last_version('open_invoices.period_end', 'products') }}
     left join contracts
-        on periods.contract_id = contracts.contract_id
+        on open_invoices.contract_id = contracts.contract_id
     left join pricing_units
         on lines.pricing_unit_id = pricing_units.pricing_unit_id
     left join grants
         on lines.segment_id = grants.segment_id
+    left join purchases
+        on lines.line_id = purchases.line_id
 
 )
 

@@ -23,9 +23,11 @@ line_totals as (
             sum(case when {{ is_applied() }} then 0 else amount_minor end) as bigint
         ) as usage_minor,
         cast(
-            sum(case when {{ is_applied() }} then amount_minor else 0 end) as bigint
+            sum(case when {{ lowers_total() }} then amount_minor else 0 end) as bigint
         ) as applied_minor,
-        cast(sum(amount_minor) as bigint) as total_minor,
+        cast(
+            sum(case when {{ is_owed() }} then amount_minor else 0 end) as bigint
+        ) as total_minor,
         cast(count(*) as bigint) as line_count,
         {{ ordered_concat(invoice_line_hash(), 'line_number') }} as line_hashes
     from lines

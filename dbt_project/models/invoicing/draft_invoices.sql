@@ -1,11 +1,10 @@
-{# One row an open contract period: the truth as of this run. The content hash covers
-   the invoice, its lines and its sub-lines, and is what the books keep. #}
+{# One row a draft: the truth as of this run. The content hash covers the invoice, its
+   lines and its sub-lines, and is what the books keep. #}
 with
 
-periods as (
+open_invoices as (
 
-    select * from {{ ref('billing_periods') }}
-    where rating_basis = 'open'
+    select * from {{ ref('open_invoices') }}
 
 ),
 
@@ -24,35 +23,36 @@ build as (
 totalled as (
 
     select
-        periods.invoice_id,
-        {{ month_text('periods.period_start') }} || '-'
-        || upper(periods.customer_id) || '-'
-        || upper(substr(periods.invoice_id, 5, 6)) as invoice_number,
-        periods.customer_id,
-        periods.contract_id,
-        periods.rate_card_id,
-        periods.billing_profile_id,
-        'USAGE' as invoice_type,
-        periods.currency,
-        periods.minor_unit_factor,
-        periods.minor_unit,
-        periods.net_payment_terms_days,
-        periods.late_usage_policy,
+        open_invoices.invoice_id,
+        {{ month_text('open_invoices.period_start') }} || '-'
+        || upper(open_invoices.customer_id) || '-'
+        || upper(substr(open_invoices.invoice_id, 5, 6)) as invoice_number,
+        open_invoices.customer_id,
+        open_invoices.contract_id,
+        open_invoices.rate_card_id,
+        open_invoices.billing_profile_id,
+        open_invoices.invoice_type,
+        open_invoices.currency,
+        open_invoices.minor_unit_factor,
+        open_invoices.minor_unit,
+        open_invoices.net_payment_terms_days,
+        open_invoices.late_usage_policy,
         coalesce(totals.usage_minor, 0) as usage_minor,
         coalesce(totals.applied_minor, 0) as applied_minor,
         coalesce(totals.total_minor, 0) as total_minor,
         coalesce(totals.line_count, 0) as line_count,
         coalesce(totals.line_hashes, '') as line_hashes,
         coalesce(totals.sub_line_hashes, '') as sub_line_hashes,
-        periods.is_closable,
-        periods.period_start,
-        periods.period_end,
-        periods.closes_at as issued_at,
-        {{ add_hours('periods.closes_at', 'periods.net_payment_terms_days * 24') }}
-            as due_at
-    from periods
+        open_invoices.is_closable,
+        open_invoices.period_start,
+        open_invoices.period_end,
+        open_invoices.closes_at as issued_at,
+        {{ add_hours(
+            'open_invoices.closes_at', 'open_invoices.net_payment_terms_days * 24'
+        ) }} as due_at
+    from open_invoices
     left join totals
-        on periods.invoice_id = totals.invoice_id
+        on open_invoices.invoice_id = totals.invoice_id
 
 ),
 

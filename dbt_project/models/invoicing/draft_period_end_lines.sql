@@ -22,7 +22,7 @@ final as (
         presentation_group_values,
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
-        limit_id,
+        limit_id as subject_id,
         pricing_unit_id,
         quantity,
         unit_price,

@@ -21,7 +21,7 @@ final as (
         presentation_group_values,
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
-        cast(null as string) as limit_id,
+        cast(null as string) as subject_id,
         pricing_unit_id,
         {{ to_quantity('sum(quantity)') }} as quantity,
         cast(null as {{ unit_price_type() }}) as unit_price,

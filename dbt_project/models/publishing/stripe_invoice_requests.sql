@@ -86,9 +86,14 @@ final as (
         is_auto_finalized and not is_held as is_auto_finalized,
         is_held,
         lower(currency) as currency,
-        'Usage ' || {{ date_text('period_start') }} || ' to '
-        || {{ date_text(add_hours('period_end', -1)) }} || ', ' || invoice_number
-            as description,
+        case invoice_type
+            when 'SCHEDULED'
+                then 'Commit purchase ' || {{ date_text('period_start') }}
+            else
+                case invoice_type when 'TRUEUP' then 'True-up ' else 'Usage ' end
+                || {{ date_text('period_start') }} || ' to '
+                || {{ date_text(add_hours('period_end', -1)) }}
+        end || ', ' || invoice_number as description,
         total_minor,
         stripe_subtotal,
         stripe_line_count,

@@ -35,6 +35,12 @@ periods as (
 
 ),
 
+unsettled_rollovers as (
+
+    select * from {{ ref('unsettled_rollovers') }}
+
+),
+
 bases as (
 
     select
@@ -74,6 +80,7 @@ final as (
         currencies.minor_unit,
         periods.net_payment_terms_days,
         periods.period_basis = 'open'
+        and unsettled_rollovers.contract_id is null
         and {{ add_hours('periods.period_end', 'periods.grace_hours') }}
         <= {{ as_of() }} as is_closable,
         periods.period_start,
@@ -82,6 +89,8 @@ final as (
     from bases as periods
     inner join currencies
         on periods.currency = currencies.currency
+    left join unsettled_rollovers
+        on periods.contract_id = unsettled_rollovers.contract_id
 
 )
 

@@ -1,65 +1,46 @@
 {{ config(materialized='view') }}
 
-{# The access segments of every grant: its own amount and window, or those of its access
-   schedule. Rating cuts usage where one starts or ends. #}
+{# The access segments of every grant. What rolls over has no amount of its own: the
+   books say what the segment before it left. #}
 with
 
-grants as (
+declared_segments as (
 
-    select * from {{ ref('grants') }}
-
-),
-
-schedules as (
-
-    select * from {{ ref('stg_catalog__access_schedules') }}
+    select * from {{ ref('declared_segments') }}
 
 ),
 
-segments as (
+rollovers as (
 
-    select
-        grant_type,
-        grant_id,
-        '1' as segment_key,
-        amount,
-        starting_at,
-        ending_before
-    from grants
-    where amount is not null
-    union all
-    select
-        grant_type,
-        grant_id,
-        cast({{ epoch_micros('starting_at') }} as string) as segment_key,
-        amount,
-        starting_at,
-        ending_before
-    from schedules
+    select * from {{ ref('rollovers') }}
 
 ),
 
 final as (
 
     select
-        {{ hash_id('seg', [
-            'segments.grant_type', 'segments.grant_id', 'segments.segment_key',
-        ]) }} as segment_id,
-        segments.grant_type,
-        segments.grant_id,
-        grants.customer_id,
-        grants.currency,
-        segments.amount,
-        segments.starting_at,
-        segments.ending_before,
-        min(segments.starting_at) over (
-            partition by grants.declared_as, grants.declared_id
-        ) as declared_starting_at
-    from segments
-    inner join grants
-        on
-            segments.grant_type = grants.grant_type
-            and segments.grant_id = grants.grant_id
+        segment_id,
+        grant_type,
+        grant_id,
+        customer_id,
+        currency,
+        amount,
+        starting_at,
+        ending_before,
+        declared_starting_at
+    from declared_segments
+    union all
+    select
+        new_segment_id as segment_id,
+        grant_type,
+        new_grant_id as grant_id,
+        customer_id,
+        currency,
+        {{ to_amount(0) }} as amount,
+        renewal_at as starting_at,
+        new_ending_before as ending_before,
+        declared_starting_at
+    from rollovers
 
 )
 

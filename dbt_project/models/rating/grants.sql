@@ -1,68 +1,72 @@
-{{ config(materialized='view') }}
-
-{# Every grant of the price book: commits, credits, and those that recurring commits
-   have made so far. `declared_as` and `declared_id` say which row of which file it is. #}
+{# Every grant: those of the price book, and what rolls over to renewals of contracts.
+   What rolled over costs nothing more: its cost stands on the grant that it came from. #}
 with
 
-commits as (
+declared_grants as (
 
-    select * from {{ ref('stg_catalog__commits') }}
-
-),
-
-credits as (
-
-    select * from {{ ref('stg_catalog__credits') }}
+    select * from {{ ref('declared_grants') }}
 
 ),
 
-recurring_grants as (
+rollovers as (
 
-    select * from {{ ref('recurring_grants') }}
+    select * from {{ ref('rollovers') }}
+
+),
+
+child_customers as (
+
+    select * from {{ ref('child_customers') }}
+
+),
+
+all_grants as (
+
+    {% set declared = [
+        'grant_type', 'grant_id', 'declared_as', 'declared_id', 'grant_name',
+        'customer_id', 'applicable_contract_ids', 'currency', 'applicable_product_ids',
+        'applicable_product_tags', 'child_access', 'child_contract_ids',
+        'invoice_amount', 'priority', 'created_at',
+    ] -%}
+    select
+        {{ declared | join(',\n        ') }},
+        cast(null as string) as rolled_over_from
+    from declared_grants
+    union all
+    select distinct
+        rollovers.grant_type,
+        rollovers.new_grant_id as grant_id,
+        declared_grants.declared_as,
+        declared_grants.declared_id,
+        declared_grants.grant_name || ' (rolled over)' as grant_name,
+        rollovers.customer_id,
+        rollovers.new_contract_id as applicable_contract_ids,
+        rollovers.currency,
+        declared_grants.applicable_product_ids,
+        declared_grants.applicable_product_tags,
+        declared_grants.child_access,
+        declared_grants.child_contract_ids,
+        {{ to_amount(0) }} as invoice_amount,
+        declared_grants.priority,
+        rollovers.renewal_at as created_at,
+        rollovers.grant_id as rolled_over_from
+    from rollovers
+    inner join declared_grants
+        on
+            rollovers.grant_type = declared_grants.grant_type
+            and rollovers.grant_id = declared_grants.grant_id
 
 ),
 
 final as (
 
-    {% for grants, kind in [('commits', 'commit'), ('credits', 'credit')] -%}
     select
-        grant_type,
-        grant_id,
-        '{{ kind }}' as declared_as,
-        grant_id as declared_id,
-        grant_name,
-        customer_id,
-        coalesce(contract_id, applicable_contract_ids) as applicable_contract_ids,
-        currency,
-        applicable_product_ids,
-        applicable_product_tags,
-        amount,
-        invoice_amount,
-        priority,
-        created_at,
-        starting_at,
-        ending_before
-    from {{ grants }}
-    union all
-    {% endfor -%}
-    select
-        grant_type,
-        grant_id,
-        'recurring_commit' as declared_as,
-        recurring_commit_id as declared_id,
-        grant_name,
-        customer_id,
-        contract_id as applicable_contract_ids,
-        currency,
-        applicable_product_ids,
-        applicable_product_tags,
-        amount,
-        invoice_amount,
-        priority,
-        starting_at as created_at,
-        starting_at,
-        ending_before
-    from recurring_grants
+        all_grants.*,
+        coalesce(child_customers.parent_customer_id, all_grants.customer_id)
+            as family_id
+    from all_grants
+    left join child_customers
+        on all_grants.customer_id = child_customers.customer_id
 
 )
 

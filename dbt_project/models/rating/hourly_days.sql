@@ -1,12 +1,12 @@
 {{ config(materialized='view') }}
 
-{# Days that are cut into hours: one of the customer's grants, discounts or limits
+{# Days that are cut into hours: a grant that may be drawn on, a discount or a limit
    starts or ends within them, or a reduction goes by the order of time. #}
 with
 
-segments as (
+grant_windows as (
 
-    select * from {{ ref('grant_segments') }}
+    select * from {{ ref('grant_windows') }}
 
 ),
 
@@ -67,13 +67,13 @@ final as (
     select distinct
         customer_id,
         cast(starting_at as date) as usage_date
-    from segments
+    from grant_windows
     where starting_at <> date_trunc('day', starting_at)
     union
     select distinct
         customer_id,
         cast(ending_before as date) as usage_date
-    from segments
+    from grant_windows
     where ending_before <> date_trunc('day', ending_before)
     union
     select distinct

@@ -9,6 +9,7 @@ with
 closed_invoices as (
 
     select * from {{ ref('stg_books__invoices') }}
+    where invoice_type = 'USAGE'
 
 ),
 

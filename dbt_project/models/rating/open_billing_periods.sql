@@ -22,6 +22,7 @@ last_closed as (
         contract_id,
         max(period_end) as closed_until
     from {{ ref('stg_books__invoices') }}
+    where invoice_type = 'USAGE'
     group by 1
 
 ),

@@ -55,27 +55,13 @@ in_force as (
 
 ),
 
-shared as (
+timed as (
 
     select
         *,
-        {{ wide_integer(
-            epoch_micros('statement_end') ~ ' - ' ~ epoch_micros('statement_start')
-        ) }} as full_length,
-        {{ wide_integer(
-            epoch_micros('ending_before') ~ ' - ' ~ epoch_micros('starting_at')
-        ) }} * ({{ quantity_units('amount') }}) as amount_times_length
+        {{ seconds_of('statement_start', 'statement_end') }} as full_seconds,
+        {{ seconds_of('starting_at', 'ending_before') }} as seconds_in_force
     from in_force
-
-),
-
-divided as (
-
-    select
-        *,
-        {{ divide_rounded('amount_times_length', 'full_length', "'half_up'") }}
-            as amount_units
-    from shared
 
 ),
 
@@ -89,12 +75,15 @@ final as (
         product_ids,
         case
             when is_prorated
-                then least({{ to_amount(units_to_quantity('amount_units')) }}, amount)
+                then least(
+                    {{ share_of_time('amount', 'seconds_in_force', 'full_seconds') }},
+                    amount
+                )
             else amount
         end as amount,
         starting_at,
         ending_before
-    from divided
+    from timed
 
 )
 

@@ -32,26 +32,13 @@ windowed as (
 
 ),
 
-shared as (
+timed as (
 
     select
         *,
         {{ seconds_of('period_start', 'period_end') }} as full_seconds,
         {{ seconds_of('paid_from', 'paid_until') }} as paid_seconds
     from windowed
-
-),
-
-divided as (
-
-    select
-        *,
-        {% for amount in ('amount', 'invoice_amount') -%}
-        {{ divide_rounded(
-            'paid_seconds * (' ~ quantity_units(amount) ~ ')', 'full_seconds', "'half_up'"
-        ) }} as {{ amount }}_units{% if not loop.last %},{% endif %}
-        {% endfor %}
-    from shared
 
 ),
 
@@ -71,12 +58,16 @@ final as (
         currency,
         applicable_product_ids,
         applicable_product_tags,
-        {{ to_amount(units_to_quantity('amount_units')) }} as amount,
-        {{ to_amount(units_to_quantity('invoice_amount_units')) }} as invoice_amount,
+        child_access,
+        child_contract_ids,
+        {{ share_of_time('amount', 'paid_seconds', 'full_seconds') }} as amount,
+        {{ share_of_time('invoice_amount', 'paid_seconds', 'full_seconds') }}
+            as invoice_amount,
+        do_not_invoice,
         priority,
         access_start as starting_at,
         access_end as ending_before
-    from divided
+    from timed
 
 )
 

@@ -34,13 +34,9 @@ running as (
         {{ earlier_end('recurring.ending_before', 'contracts.ending_before') }}
             as ends_at,
         case
-            when recurring.recurrence_frequency <> 'STATEMENT'
-                then recurring.starting_at
-            when
-                {{ statement_start('contracts', 'recurring.starting_at') }}
-                > recurring.starting_at
-                then {{ statement_start('contracts', 'recurring.starting_at', -1) }}
-            else {{ statement_start('contracts', 'recurring.starting_at') }}
+            when recurring.recurrence_frequency = 'STATEMENT'
+                then {{ statement_start('contracts', 'recurring.starting_at') }}
+            else recurring.starting_at
         end as anchor
     from recurring
     inner join contracts

@@ -8,5 +8,6 @@ select
     excluded_event_types,
     group_keys,
     coalesce(granularity, 'hour') as granularity,
-    coalesce(carry_forward, false) as is_carried_forward
+    coalesce(carry_forward, false) as is_carried_forward,
+    coalesce(no_look_ahead, false) as is_without_look_ahead
 from {{ source('catalog', 'billable_metrics') }}

@@ -5,6 +5,8 @@ select
     rate_card_id,
     rate_card_alias,
     name as contract_name,
+    renews_contract_id,
+    parent_contract_id,
     billing_profile_id,
     coalesce(billing_frequency, 'MONTHLY') as billing_frequency,
     coalesce(billing_day, 'FIRST_OF_MONTH') as billing_day,

@@ -8,9 +8,12 @@ select
     applicable_product_ids,
     applicable_product_tags,
     applicable_contract_ids,
+    coalesce(child_access, 'NONE') as child_access,
+    child_contract_ids,
     {{ to_amount('amount') }} as amount,
     {{ to_amount(0) }} as invoice_amount,
     coalesce(priority, 50) as priority,
+    cast(rollover_fraction as {{ unit_price_type() }}) as rollover_fraction,
     starting_at,
     ending_before,
     created_at

@@ -5,8 +5,11 @@ select
     grant_type,
     applicable_product_ids,
     applicable_product_tags,
+    coalesce(child_access, 'NONE') as child_access,
+    child_contract_ids,
     {{ to_amount('amount') }} as amount,
     {{ to_amount("coalesce(invoice_amount, 0)") }} as invoice_amount,
+    coalesce(do_not_invoice, false) as do_not_invoice,
     coalesce(priority, case when grant_type = 'CREDIT' then 50 else 100 end)
         as priority,
     coalesce(recurrence_frequency, 'STATEMENT') as recurrence_frequency,

@@ -6,6 +6,11 @@ select
     target_id,
     actor,
     reason,
+    case
+        when kind = 'manual_ledger_entry'
+            then {{ to_amount(json_path_text('payload', 'details', 'amount')) }}
+    end as amount,
+    {{ json_path_text('payload', 'details', 'currency') }} as currency,
     created_at,
     effective_at
 from {{ source('ops', 'instructions') }}

@@ -13,6 +13,7 @@ with
 balances as (
 
     select * from {{ ref('credit_balances') }}
+    where grant_type <> 'POSTPAID_COMMIT'
 
 ),
 

@@ -21,7 +21,7 @@ grants as (
 starts as (
 
     select * from {{ ref('stg_books__ledger_entries') }}
-    where entry_type like '%SEGMENT_START'
+    where {{ is_start('entry_type') }}
 
 ),
 

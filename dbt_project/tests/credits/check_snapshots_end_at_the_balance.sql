@@ -42,7 +42,7 @@ final as (
             and snapshots.recency = 1
     where
         balances.segment_status <> 'future'
-        and coalesce(snapshots.balance_minor, -1) <> balances.balance_minor
+        and coalesce(snapshots.balance_minor, 0) <> balances.balance_minor
 
 )
 

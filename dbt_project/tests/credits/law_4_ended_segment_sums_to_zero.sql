@@ -49,6 +49,8 @@ final as (
     where
         grants.ending_before <= {{ as_of() }}
         and coalesce(totals.balance_minor, -1) <> 0
+        -- What rolls over in this run can be used, or end, from the next run on.
+        and (grants.rolled_over_from is null or grants.posted_start_minor is not null)
 
 )
 

@@ -30,12 +30,18 @@ balances as (
         effective_at,
         sum(amount_minor) over (
             partition by segment_id
-            order by effective_at, {{ entry_order('entry_type') }}, entry_id
+            order by
+                effective_at,
+                {{ entry_order('entry_type', 'amount_minor') }},
+                entry_id
             rows between unbounded preceding and current row
         ) as segment_balance_minor,
         sum(amount_minor) over (
             partition by customer_id, currency
-            order by effective_at, {{ entry_order('entry_type') }}, entry_id
+            order by
+                effective_at,
+                {{ entry_order('entry_type', 'amount_minor') }},
+                entry_id
             rows between unbounded preceding and current row
         ) as wallet_balance_minor
     from entries

@@ -2,7 +2,7 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'active_grants'}},
-        'description': 'No wallet has more active grants than credit_depth, the number of grants that draw.',
+        'description': 'No wallet (of a family: all together) has more active grants than credit_depth.',
     },
 ) }}
 
@@ -15,7 +15,7 @@ with
 final as (
 
     select
-        customer_id,
+        family_id,
         currency,
         max(wallet_rank) as active_grants,
         {{ var('credit_depth') | int }} as credit_depth

@@ -9,7 +9,8 @@
 {#
   Law 3, applied. More applied than drawn is a discount nobody granted; more drawn than
   applied is prepaid money lost; more covered than the line is worth burns a balance for
-  usage that was taken back.
+  usage that was taken back, which only metrics without a look ahead may do, and only up to
+  what was charged before. (What a closed line's metric was is not known any more.)
 #}
 with
 
@@ -48,13 +49,40 @@ covered as (
 
 ),
 
-paid_lines as (
+charged as (
 
     select
         line_id,
-        amount_minor
+        cast(sum(greatest(amount_minor, 0)) as bigint) as charged_minor
+    from ({{ law_slices() }}) as slices
+    group by 1
+
+),
+
+ahead_unseen as (
+
+    select distinct line_id
+    from {{ ref('drawable_charges') }}
+    where is_without_look_ahead
+
+),
+
+paid_lines as (
+
+    select
+        lines.line_id,
+        lines.amount_minor,
+        case
+            when lines.stands_in = 'closed' or ahead_unseen.line_id is not null
+                then greatest(lines.amount_minor, coalesce(charged.charged_minor, 0))
+            else greatest(lines.amount_minor, 0)
+        end as payable_minor
     from lines
-    where line_type in ('usage', 'composite')
+    left join charged
+        on lines.line_id = charged.line_id
+    left join ahead_unseen
+        on lines.line_id = ahead_unseen.line_id
+    where lines.line_type in ('usage', 'composite')
 
 ),
 
@@ -94,7 +122,7 @@ final as (
         on covered_lines.line_id = paid_lines.line_id
     where
         paid_lines.line_id is null
-        or covered_lines.covered_minor > greatest(paid_lines.amount_minor, 0)
+        or covered_lines.covered_minor > paid_lines.payable_minor
 
 )
 

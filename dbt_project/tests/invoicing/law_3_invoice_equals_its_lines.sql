@@ -29,9 +29,9 @@ line_totals as (
     select
         invoice_id,
         sum(case when {{ is_applied() }} then 0 else amount_minor end) as usage_minor,
-        sum(case when {{ is_applied() }} then amount_minor else 0 end)
+        sum(case when {{ lowers_total() }} then amount_minor else 0 end)
             as applied_minor,
-        sum(amount_minor) as total_minor,
+        sum(case when {{ is_owed() }} then amount_minor else 0 end) as total_minor,
         count(*) as line_count,
         count(distinct currency) as currencies,
         min(currency) as currency

@@ -22,6 +22,7 @@ contracts as (
 closed_invoices as (
 
     select * from {{ ref('stg_books__invoices') }}
+    where invoice_type = 'USAGE'
 
 ),
 

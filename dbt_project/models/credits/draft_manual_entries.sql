@@ -1,0 +1,42 @@
+{{ config(materialized='view') }}
+
+{# Manual entries that have taken effect: the next close posts them. #}
+with
+
+manual_entries as (
+
+    select * from {{ ref('unposted_manual_entries') }}
+    where effective_at <= {{ as_of() }}
+
+),
+
+entries as (
+
+    select
+        *,
+        grant_type || '_MANUAL' as entry_type
+    from manual_entries
+
+),
+
+final as (
+
+    select
+        {{ hash_id('le', ['entry_type', 'segment_id', 'source_id']) }} as entry_id,
+        entry_type,
+        grant_id,
+        segment_id,
+        customer_id,
+        cast(null as string) as invoice_id,
+        currency,
+        amount_minor,
+        true as posts_at_close,
+        effective_at,
+        source_id,
+        reason,
+        actor
+    from entries
+
+)
+
+select * from final

@@ -1,0 +1,65 @@
+{{ config(materialized='view') }}
+
+{# What closed invoices have not drawn of each tranche, in the order in which a segment
+   gives them. #}
+with
+
+grants as (
+
+    select * from {{ ref('credit_grants') }}
+
+),
+
+tranches as (
+
+    select * from {{ ref('grant_tranches') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('stg_currencies') }}
+
+),
+
+{# Draws of before there were tranches name their segment alone. #}
+drawn as (
+
+    select
+        coalesce(tranche_id, segment_id) as tranche_id,
+        cast(sum(amount_minor) as bigint) as drawn_minor
+    from {{ ref('stg_books__credit_drawdowns') }}
+    group by 1
+
+),
+
+final as (
+
+    select
+        tranches.tranche_id,
+        tranches.segment_id,
+        case
+            when tranches.source_id is null then grants.amount_minor
+            else {{ to_minor('tranches.amount', 'currencies.minor_unit_factor') }}
+        end - coalesce(drawn.drawn_minor, 0) as undrawn_minor,
+        cast(
+            row_number() over (
+                partition by tranches.segment_id
+                order by
+                    case when tranches.source_id is null then 1 else 2 end,
+                    tranches.starting_at,
+                    tranches.tranche_id
+            ) as bigint
+        ) as tranche_number,
+        tranches.starting_at
+    from tranches
+    inner join grants
+        on tranches.segment_id = grants.segment_id
+    inner join currencies
+        on tranches.currency = currencies.currency
+    left join drawn
+        on tranches.tranche_id = drawn.tranche_id
+
+)
+
+select * from final
