@@ -149,7 +149,9 @@ def test_one_month_is_closed_as_of_its_end_and_grace(ui: DagsterUi) -> None:
     closes = rows(folder, "select as_of, invoice_count from books.closes")
     assert [close["as_of"] for close in closes] == [due]
     closed = rows(
-        folder, "select max(period_end) as latest, count(*) as n from books.invoices"
+        folder,
+        "select max(period_end) filter (invoice_type = 'USAGE') as latest, "
+        "count(*) as n from books.invoices",
     )
     assert closed[0]["n"] == closes[0]["invoice_count"] > 20
     assert closed[0]["latest"] == datetime(2026, 9, 1)
@@ -157,7 +159,7 @@ def test_one_month_is_closed_as_of_its_end_and_grace(ui: DagsterUi) -> None:
     drafts = rows(
         folder,
         "select distinct status from invoicing.invoices where period_start >= "
-        "timestamp '2026-09-01' order by 1",
+        "timestamp '2026-09-01' and invoice_type = 'USAGE' order by 1",
     )
     assert [draft["status"] for draft in drafts] == ["DRAFT"]
     unclosed = rows(

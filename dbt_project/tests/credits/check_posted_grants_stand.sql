@@ -9,6 +9,8 @@
 {#
   A grant whose start is posted is a promise in the books. Edited or deleted in the
   catalog, its balance would be wrong or vanish; grant the difference as a new credit.
+  What rolled over has its amount from the books alone, and only in the run after the
+  close that posted it.
 #}
 with
 
@@ -39,7 +41,10 @@ final as (
         on starts.segment_id = grants.segment_id
     where
         grants.segment_id is null
-        or starts.amount_minor <> grants.amount_minor
+        or (
+            grants.rolled_over_from is null
+            and starts.amount_minor <> grants.amount_minor
+        )
         or starts.currency <> grants.currency
         or starts.customer_id <> grants.customer_id
         or starts.effective_at <> grants.starting_at
