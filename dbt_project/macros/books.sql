@@ -112,6 +112,9 @@
                 ['balance_minor', 'bigint'],
             ],
         }],
+        [11, 'what draws cost at list prices', {
+            'credit_drawdowns': [['list_amount_minor', 'bigint']],
+        }],
     ]) }}
 {% endmacro %}
 

@@ -94,26 +94,141 @@
     ) }} = {{ scopes }}.presentation_group_values
 {%- endmacro %}
 
-{# What a grant takes of one charge: the part of the running total of what it may pay
-   that its balance reaches. A charge without a grant at this rank is left as it is. #}
-{% macro prefix_draw(grants) -%}
-    {%- set running -%}
-    sum(charges.remaining_minor) over (
-        partition by coalesce({{ grants }}.tranche_id, charges.slice_id)
-        order by charges.charge_rank
+{# Which tranche may pay a charge at this rank: of a piece, one that has a price for it. #}
+{% macro paying_tranche(grants, prices) -%}
+    case
+        when charges.piece_id is null or {{ prices }}.piece_id is not null
+            then {{ grants }}.tranche_id
+    end
+{%- endmacro %}
+
+{# What a grant would pay for what is left of a charge: of a piece, that share of what
+   it would pay for all of it. #}
+{% macro price_of_rest(prices) -%}
+    case
+        when charges.piece_id is null then charges.remaining_minor
+        when charges.remaining_quantity = charges.piece_quantity
+            then {{ prices }}.amount_minor
+        else {{ share_between_minor(
+            prices ~ '.amount_minor', '0',
+            quantity_units('charges.remaining_quantity'),
+            quantity_units('charges.piece_quantity')
+        ) }}
+    end
+{%- endmacro %}
+
+{# Running total, in the order of charges, of what a tranche may pay at this rank. #}
+{% macro running_cost() -%}
+    sum(cost_minor) over (
+        partition by coalesce(tranche_id, slice_id)
+        order by charge_rank
         rows between unbounded preceding and current row
     )
-    {%- endset -%}
+{%- endmacro %}
+
+{# What a grant takes of one charge: the part of the running total of what it may pay
+   that its balance reaches. A charge without a grant at this rank is left as it is. #}
+{% macro prefix_draw() -%}
     case
-        when {{ grants }}.tranche_id is null then cast(0 as bigint)
+        when tranche_id is null then cast(0 as bigint)
         else cast(
             greatest(
-                least({{ running }}, {{ grants }}.opening_balance_minor)
-                - ({{ running }} - charges.remaining_minor),
+                least({{ running_cost() }}, opening_balance_minor)
+                - ({{ running_cost() }} - cost_minor),
                 0
             ) as bigint
         )
     end
+{%- endmacro %}
+
+{# Is all that is left of a charge paid? What rounds to nothing is, while there is any
+   balance. #}
+{% macro is_paid_whole() -%}
+    coalesce(
+        tranche_id is not null
+        and {{ running_cost() }} <= opening_balance_minor
+        and (cost_minor > 0 or {{ running_cost() }} < opening_balance_minor),
+        false
+    )
+{%- endmacro %}
+
+{# The quantity of a piece that a grant pays for; what its money does not reach, half up
+   at 12 places, goes on to the next. #}
+{% macro taken_quantity() -%}
+    case
+        when piece_id is null then cast(null as {{ quantity_type() }})
+        when is_paid_whole then remaining_quantity
+        when drawn_minor = 0 then {{ to_quantity(0) }}
+        else {{ share_of_quantity('remaining_quantity', 'drawn_minor', 'cost_minor') }}
+    end
+{%- endmacro %}
+
+{# What the grants of one rank take of what the rank before left, and what they leave:
+   price_of_rest, prefix_draw and taken_quantity, one after the other. #}
+{% macro draw_rank(rank) -%}
+offered_{{ rank }} as (
+
+    select
+        charges.*,
+        payable_lines.segment_id,
+        payable_lines.opening_balance_minor,
+        {{ paying_tranche('payable_lines', 'piece_prices') }} as tranche_id,
+        {{ price_of_rest('piece_prices') }} as cost_minor
+    from remaining_{{ rank - 1 }} as charges
+    left join payable_lines
+        on
+            charges.line_id = payable_lines.line_id
+            and payable_lines.wallet_rank = {{ rank }}
+            and {{ is_in_window('charges.slice_start', 'payable_lines') }}
+    left join piece_prices
+        on
+            charges.piece_id = piece_prices.piece_id
+            and payable_lines.grant_type = piece_prices.grant_type
+            and payable_lines.grant_id = piece_prices.grant_id
+
+),
+
+drawn_{{ rank }} as (
+
+    select
+        *,
+        {{ prefix_draw() }} as drawn_minor,
+        {{ is_paid_whole() }} as is_paid_whole
+    from offered_{{ rank }}
+
+),
+
+taken_{{ rank }} as (
+
+    select
+        *,
+        {{ taken_quantity() }} as taken_quantity
+    from drawn_{{ rank }}
+
+),
+
+remaining_{{ rank }} as (
+
+    select
+        slice_id,
+        piece_id,
+        line_id,
+        charge_rank,
+        slice_start,
+        last_rank,
+        list_minor,
+        piece_quantity,
+        remaining_minor - drawn_minor as remaining_minor,
+        {{ to_quantity('remaining_quantity - taken_quantity') }} as remaining_quantity
+    from taken_{{ rank }}
+    where
+        last_rank > {{ rank }}
+        and case
+            when piece_id is null then remaining_minor > drawn_minor
+            else remaining_quantity > taken_quantity
+        end
+
+),
 {%- endmacro %}
 
 {# Type of the entry that a segment opens with: what is owed of a promise is no
@@ -181,4 +296,34 @@
             else {{ month_number(as_of()) }} - {{ month_number(anchor) }}
         end as bigint
     )
+{%- endmacro %}
+
+{# What is left of a draw on a line that is covered up to its total: the share of it that
+   is kept at list prices or, where those are zero, of its quantity. #}
+{% macro kept_of_draw() -%}
+    case
+        when list_minor > 0
+            then {{ share_between_minor('drawn_minor', '0', 'kept_list_minor', 'list_minor') }}
+        when kept_quantity = quantity then drawn_minor
+        else {{ share_between_minor(
+            'drawn_minor', '0', quantity_units('kept_quantity'), quantity_units('quantity')
+        ) }}
+    end
+{%- endmacro %}
+
+{# The order in which charges are paid: planned close, contract, usage before composites,
+   earlier start, higher unit price, product name; then what makes it total. #}
+{% macro charge_order() -%}
+    periods.closes_at,
+    charges.contract_id,
+    case when charges.line_type = 'usage' then 1 else 2 end,
+    charged_lines.line_start,
+    charged_lines.line_unit_price desc,
+    products.product_name,
+    charges.pricing_group_values,
+    charges.presentation_group_values,
+    charges.line_id,
+    charges.slice_start,
+    charges.slice_id,
+    pieces.tier_start
 {%- endmacro %}

@@ -79,7 +79,8 @@
 {% macro law_drawdowns() -%}
     {{ booked_and_draft_of_invoice(
         ref('stg_books__credit_drawdowns'), ref('credit_drawdowns'),
-        ['invoice_id', 'line_id', 'segment_id', 'currency', 'amount_minor'],
+        ['invoice_id', 'line_id', 'segment_id', 'currency', 'amount_minor',
+         'list_amount_minor'],
     ) }}
 {%- endmacro %}
 

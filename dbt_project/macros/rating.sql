@@ -363,3 +363,35 @@
     from totalled
     where {{ amount }} <> 0
 {%- endmacro %}
+
+{# Does an override say what commits and credits pay, and nothing about list prices? #}
+{% macro is_for_commits() -%}
+    (is_commit_specific or target = 'COMMIT_RATE')
+{%- endmacro %}
+
+{# Is an override's alternative for what this grant pays for? One that names no grant is
+   for all of them. #}
+{% macro is_for_grant(overrides, grants) -%}
+    (
+        coalesce({{ overrides }}.commit_ids, {{ overrides }}.recurring_commit_ids)
+            is null
+        or (
+            {{ grants }}.declared_as <> 'recurring_commit'
+            and {{ overrides }}.commit_ids is not null
+            and {{ list_allows(overrides ~ '.commit_ids', grants ~ '.declared_id') }}
+        )
+        or (
+            {{ grants }}.declared_as = 'recurring_commit'
+            and {{ overrides }}.recurring_commit_ids is not null
+            and {{ list_allows(
+                overrides ~ '.recurring_commit_ids', grants ~ '.declared_id'
+            ) }}
+        )
+    )
+{%- endmacro %}
+
+{# Does a piece of quantity that begins here lie in this step? Pieces never cross one. #}
+{% macro begins_in_step(piece_start, steps) -%}
+    {{ piece_start }} >= {{ steps }}.tier_start
+    and ({{ steps }}.tier_end is null or {{ piece_start }} < {{ steps }}.tier_end)
+{%- endmacro %}

@@ -2,20 +2,30 @@
 
 {#
   What each grant pays of each charge. A line that negative usage brings down is covered
-  up to its total and no further: the latest draws are given back before anything is
-  posted, unless its metric is covered without a look ahead.
+  up to its total at list prices (its quantity, where they are zero): the latest draws
+  are given back before anything is posted, unless its metric has no look ahead.
 #}
 with
 
-uncapped_drawdowns as (
+draws as (
 
-    select * from {{ ref('uncapped_drawdowns') }}
+    select * from {{ ref('slice_drawdowns') }}
 
 ),
 
-charges as (
+slices as (
 
-    select * from {{ ref('drawable_charges') }}
+    select
+        slice_id,
+        line_id,
+        invoice_id,
+        customer_id,
+        currency,
+        is_without_look_ahead,
+        slice_start,
+        cast(sum(amount_minor) as bigint) as charged_minor
+    from {{ ref('drawable_charges') }}
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -23,55 +33,77 @@ line_caps as (
 
     select
         line_id,
-        greatest(cast(sum(amount_minor) as bigint), 0) as cap_minor
+        greatest(cast(sum(amount_minor) as bigint), 0) as cap_minor,
+        greatest({{ to_quantity('sum(quantity)') }}, 0) as cap_quantity
     from {{ ref('open_charges') }}
     group by 1
 
 ),
 
-capped as (
+placed as (
+
+    {%- set so_far = 'over (partition by slices.line_id order by slices.slice_start, '
+        ~ 'slices.slice_id, draws.wallet_rank '
+        ~ 'rows between unbounded preceding and current row)' %}
+    select
+        draws.*,
+        slices.line_id,
+        slices.invoice_id,
+        slices.customer_id,
+        slices.currency,
+        slices.charged_minor,
+        slices.slice_start,
+        case
+            when slices.is_without_look_ahead then draws.list_minor
+            else line_caps.cap_minor + draws.list_minor
+                - sum(draws.list_minor) {{ so_far }}
+        end as room_minor,
+        case
+            when slices.is_without_look_ahead then draws.quantity
+            else line_caps.cap_quantity + draws.quantity
+                - sum(draws.quantity) {{ so_far }}
+        end as room_quantity
+    from draws
+    inner join slices
+        on draws.slice_id = slices.slice_id
+    inner join line_caps
+        on slices.line_id = line_caps.line_id
+
+),
+
+kept as (
 
     select
-        uncapped_drawdowns.tranche_id,
-        uncapped_drawdowns.segment_id,
-        uncapped_drawdowns.slice_id,
-        uncapped_drawdowns.wallet_rank,
-        charges.line_id,
-        charges.invoice_id,
-        charges.customer_id,
-        charges.currency,
+        *,
+        cast(least(list_minor, greatest(room_minor, 0)) as bigint) as kept_list_minor,
         case
-            when charges.is_without_look_ahead then uncapped_drawdowns.drawn_minor
-            else cast(
-                least(
-                    uncapped_drawdowns.drawn_minor,
-                    line_caps.cap_minor - (
-                        sum(uncapped_drawdowns.drawn_minor) over (
-                            partition by charges.line_id
-                            order by
-                                charges.slice_start,
-                                charges.slice_id,
-                                uncapped_drawdowns.wallet_rank
-                            rows between unbounded preceding and current row
-                        ) - uncapped_drawdowns.drawn_minor
-                    )
-                ) as bigint
-            )
-        end as kept_minor,
-        charges.amount_minor as charged_minor,
-        charges.slice_start
-    from uncapped_drawdowns
-    inner join charges
-        on uncapped_drawdowns.slice_id = charges.slice_id
-    inner join line_caps
-        on charges.line_id = line_caps.line_id
+            when list_minor = 0
+                then {{ to_quantity('least(quantity, greatest(room_quantity, 0))') }}
+            when room_minor >= list_minor then quantity
+            else {{ share_of_quantity('quantity', 'greatest(room_minor, 0)', 'list_minor') }}
+        end as kept_quantity
+    from placed
 
 ),
 
 final as (
 
-    select * from capped
-    where kept_minor > 0
+    select
+        tranche_id,
+        segment_id,
+        slice_id,
+        wallet_rank,
+        line_id,
+        invoice_id,
+        customer_id,
+        currency,
+        {{ kept_of_draw() }} as kept_minor,
+        kept_list_minor,
+        kept_quantity,
+        charged_minor,
+        slice_start
+    from kept
+    where kept_list_minor > 0 or kept_quantity > 0
 
 )
 

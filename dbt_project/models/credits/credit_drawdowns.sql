@@ -1,4 +1,5 @@
-{# What each grant pays of each charge, and the quantity that it pays for. #}
+{# What each grant pays of each charge, the quantity that it pays for, and what that
+   would cost at list prices. #}
 with
 
 capped_drawdowns as (
@@ -38,16 +39,20 @@ final as (
         kept.customer_id,
         kept.currency,
         kept.kept_minor as amount_minor,
-        {{ to_quantity(
-            share_of_quantity(
-                'payable_quantities.quantity',
-                'kept.kept_so_far_minor', 'kept.charged_minor'
-            ) ~ ' - ' ~ share_of_quantity(
-                'payable_quantities.quantity',
-                'kept.kept_so_far_minor - kept.kept_minor', 'kept.charged_minor'
-            )
-        ) }} as quantity,
-        kept.slice_start
+        case
+            when kept.kept_quantity is not null then kept.kept_quantity
+            else {{ to_quantity(
+                share_of_quantity(
+                    'payable_quantities.quantity',
+                    'kept.kept_so_far_minor', 'kept.charged_minor'
+                ) ~ ' - ' ~ share_of_quantity(
+                    'payable_quantities.quantity',
+                    'kept.kept_so_far_minor - kept.kept_minor', 'kept.charged_minor'
+                )
+            ) }}
+        end as quantity,
+        kept.slice_start,
+        kept.kept_list_minor as list_amount_minor
     from kept
     left join payable_quantities
         on kept.slice_id = payable_quantities.slice_id

@@ -31,6 +31,13 @@ metrics as (
 
 ),
 
+{# Usage that some grant pays at a price of its own comes in pieces. #}
+pieces as (
+
+    select * from {{ ref('slice_pieces') }}
+
+),
+
 charged_lines as (
 
     select * from {{ ref('charged_lines') }}
@@ -47,6 +54,7 @@ final as (
 
     select
         charges.slice_id,
+        pieces.piece_id,
         charges.line_id,
         charges.line_type,
         charges.invoice_id,
@@ -57,24 +65,14 @@ final as (
         charges.pricing_group_values,
         charges.presentation_group_values,
         charges.currency,
-        charges.amount_minor,
+        pieces.quantity as piece_quantity,
+        coalesce(pieces.amount_minor, charges.amount_minor) as amount_minor,
         cast(
             row_number() over (
                 partition by
                     coalesce(child_customers.parent_customer_id, charges.customer_id),
                     charges.currency
-                order by
-                    periods.closes_at asc,
-                    charges.contract_id asc,
-                    case when charges.line_type = 'usage' then 1 else 2 end asc,
-                    charged_lines.line_start asc,
-                    charged_lines.line_unit_price desc,
-                    products.product_name asc,
-                    charges.pricing_group_values asc,
-                    charges.presentation_group_values asc,
-                    charges.line_id asc,
-                    charges.slice_start asc,
-                    charges.slice_id asc
+                order by {{ charge_order() }}
             ) as bigint
         ) as charge_rank,
         charges.slice_start,
@@ -94,7 +92,11 @@ final as (
         on charges.line_id = charged_lines.line_id
     left join child_customers
         on charges.customer_id = child_customers.customer_id
-    where charges.amount_minor > 0
+    left join pieces
+        on charges.slice_id = pieces.slice_id
+    where
+        pieces.piece_id is not null
+        or charges.amount_minor > 0
 
 )
 

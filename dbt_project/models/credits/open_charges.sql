@@ -41,6 +41,7 @@ final as (
         presentation_group_values,
         currency,
         unit_price,
+        quantity,
         amount_minor,
         slice_start,
         slice_end
@@ -58,6 +59,7 @@ final as (
         '{}' as presentation_group_values,
         composites.currency,
         composites.composite_share as unit_price,
+        {{ to_quantity(0) }} as quantity,
         composites.amount_minor,
         {{ add_seconds('periods.period_end', -1) }} as slice_start,
         periods.period_end as slice_end

@@ -80,6 +80,8 @@ final as (
         reachable.line_id,
         reachable.tranche_id,
         reachable.segment_id,
+        reachable.grant_type,
+        reachable.grant_id,
         reachable.wallet_rank,
         reachable.opening_balance_minor,
         reachable.starting_at,

@@ -21,6 +21,12 @@ payable_lines as (
 
 ),
 
+piece_prices as (
+
+    select * from {{ ref('piece_prices') }}
+
+),
+
 line_depths as (
 
     select
@@ -35,11 +41,15 @@ remaining_0 as (
 
     select
         charges.slice_id,
+        charges.piece_id,
         charges.line_id,
         charges.charge_rank,
         charges.slice_start,
         line_depths.last_rank,
-        charges.amount_minor as remaining_minor
+        charges.amount_minor as list_minor,
+        charges.piece_quantity,
+        charges.amount_minor as remaining_minor,
+        charges.piece_quantity as remaining_quantity
     from charges
     inner join line_depths
         on charges.line_id = line_depths.line_id
@@ -47,37 +57,7 @@ remaining_0 as (
 ),
 
 {% for rank in range(1, depth + 1) -%}
-drawn_{{ rank }} as (
-
-    select
-        charges.*,
-        payable_lines.tranche_id,
-        payable_lines.segment_id,
-        {{ prefix_draw('payable_lines') }} as drawn_minor
-    from remaining_{{ rank - 1 }} as charges
-    left join payable_lines
-        on
-            charges.line_id = payable_lines.line_id
-            and payable_lines.wallet_rank = {{ rank }}
-            and {{ is_in_window('charges.slice_start', 'payable_lines') }}
-
-),
-
-remaining_{{ rank }} as (
-
-    select
-        slice_id,
-        line_id,
-        charge_rank,
-        slice_start,
-        last_rank,
-        remaining_minor - drawn_minor as remaining_minor
-    from drawn_{{ rank }}
-    where
-        remaining_minor > drawn_minor
-        and last_rank > {{ rank }}
-
-),
+{{ draw_rank(rank) }}
 
 {% endfor -%}
 final as (
@@ -88,9 +68,14 @@ final as (
         segment_id,
         slice_id,
         cast({{ rank }} as bigint) as wallet_rank,
-        drawn_minor
-    from drawn_{{ rank }}
-    where drawn_minor > 0
+        drawn_minor,
+        piece_id,
+        list_minor,
+        piece_quantity,
+        remaining_quantity,
+        taken_quantity
+    from taken_{{ rank }}
+    where drawn_minor > 0 or taken_quantity > 0
     {% if not loop.last -%}
     union all
     {% endif -%}
@@ -100,7 +85,12 @@ final as (
         cast(null as string) as segment_id,
         slice_id,
         cast(0 as bigint) as wallet_rank,
-        remaining_minor as drawn_minor
+        remaining_minor as drawn_minor,
+        piece_id,
+        list_minor,
+        piece_quantity,
+        remaining_quantity,
+        remaining_quantity as taken_quantity
     from remaining_0
     where 1 = 0
     {% endfor %}

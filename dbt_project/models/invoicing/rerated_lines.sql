@@ -25,8 +25,7 @@ rated_lines as (
 
 billed_lines as (
 
-    select * from {{ ref('stg_books__invoice_lines') }}
-    where not {{ is_applied() }}
+    select * from {{ ref('billed_lines') }}
 
 ),
 

@@ -26,7 +26,7 @@ all_grants as (
         'grant_type', 'grant_id', 'declared_as', 'declared_id', 'grant_name',
         'customer_id', 'applicable_contract_ids', 'currency', 'applicable_product_ids',
         'applicable_product_tags', 'child_access', 'child_contract_ids',
-        'invoice_amount', 'priority', 'created_at',
+        'invoice_amount', 'priority', 'rate_type', 'created_at',
     ] -%}
     select
         {{ declared | join(',\n        ') }},
@@ -48,6 +48,7 @@ all_grants as (
         declared_grants.child_contract_ids,
         {{ to_amount(0) }} as invoice_amount,
         declared_grants.priority,
+        declared_grants.rate_type,
         rollovers.renewal_at as created_at,
         rollovers.grant_id as rolled_over_from
     from rollovers

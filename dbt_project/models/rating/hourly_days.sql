@@ -1,12 +1,18 @@
 {{ config(materialized='view') }}
 
-{# Days that are cut into hours: a grant that may be drawn on, a discount or a limit
-   starts or ends within them, or a reduction goes by the order of time. #}
+{# Days that are cut into hours: a grant that may be drawn on, an override of what grants
+   pay, a discount or a limit starts or ends within them, or a reduction goes by the order of time. #}
 with
 
 grant_windows as (
 
     select * from {{ ref('grant_windows') }}
+
+),
+
+commit_overrides as (
+
+    select * from {{ ref('commit_overrides') }}
 
 ),
 
@@ -74,6 +80,18 @@ final as (
         customer_id,
         cast(ending_before as date) as usage_date
     from grant_windows
+    where ending_before <> date_trunc('day', ending_before)
+    union
+    select distinct
+        customer_id,
+        cast(starting_at as date) as usage_date
+    from commit_overrides
+    where starting_at <> date_trunc('day', starting_at)
+    union
+    select distinct
+        customer_id,
+        cast(ending_before as date) as usage_date
+    from commit_overrides
     where ending_before <> date_trunc('day', ending_before)
     union
     select distinct

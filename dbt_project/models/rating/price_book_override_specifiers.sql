@@ -14,6 +14,7 @@ specifiers as (
 overrides as (
 
     select * from {{ ref('stg_catalog__overrides') }}
+    where not {{ is_for_commits() }}
 
 ),
 

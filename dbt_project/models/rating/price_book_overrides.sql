@@ -8,6 +8,7 @@ with
 current_overrides as (
 
     select * from {{ ref('stg_catalog__overrides') }}
+    where not {{ is_for_commits() }}
 
 ),
 

@@ -65,6 +65,7 @@ final as (
             as invoice_amount,
         do_not_invoice,
         priority,
+        rate_type,
         access_start as starting_at,
         access_end as ending_before
     from timed

@@ -16,6 +16,7 @@ select
     coalesce(do_not_invoice, false) as do_not_invoice,
     coalesce(is_trueup_disabled, false) as is_trueup_disabled,
     coalesce(priority, 100) as priority,
+    coalesce(rate_type, 'LIST_RATE') as rate_type,
     cast(rollover_fraction as {{ unit_price_type() }}) as rollover_fraction,
     starting_at,
     ending_before,

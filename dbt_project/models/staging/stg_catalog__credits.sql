@@ -13,6 +13,7 @@ select
     {{ to_amount('amount') }} as amount,
     {{ to_amount(0) }} as invoice_amount,
     coalesce(priority, 50) as priority,
+    coalesce(rate_type, 'LIST_RATE') as rate_type,
     cast(rollover_fraction as {{ unit_price_type() }}) as rollover_fraction,
     starting_at,
     ending_before,

@@ -3,6 +3,8 @@ select
     contract_id,
     override_type,
     multiplier,
+    coalesce(target, 'LIST_RATE') as target,
+    coalesce(is_commit_specific, false) as is_commit_specific,
     cast(priority as decimal(18, 12)) as priority,
     coalesce(
         entitled, case when override_type = 'overwrite' then true end

@@ -8,6 +8,7 @@ select
     {{ key_values_json('pricing_group_values') }} as pricing_group_values,
     {{ select_rate_terms(relation) }},
     unit_price,
+    {{ optional_column(relation, 'commit_rate', unit_price_type()) }} as commit_rate,
     {{ to_amount(optional_column(relation, 'minimum_amount', amount_type())) }}
         as minimum_amount,
     {{ to_amount(optional_column(relation, 'maximum_amount', amount_type())) }}

@@ -12,6 +12,7 @@ select
     coalesce(do_not_invoice, false) as do_not_invoice,
     coalesce(priority, case when grant_type = 'CREDIT' then 50 else 100 end)
         as priority,
+    coalesce(rate_type, 'LIST_RATE') as rate_type,
     coalesce(recurrence_frequency, 'STATEMENT') as recurrence_frequency,
     coalesce(commit_duration_periods, 1) as commit_duration_periods,
     coalesce(proration, 'FIRST_AND_LAST') as proration,

@@ -2,7 +2,7 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_invoice_lines'}},
-        'description': 'A usage line has the quantity, the exact amount and the minor units of its slices.',
+        'description': 'A usage line has the quantity, the exact amount and the minor units of its slices, and of what grants paid beyond their list prices.',
     },
 ) }}
 
@@ -31,7 +31,39 @@ slices as (
 
 ),
 
-slice_totals as (
+drawdowns as (
+
+    {{ law_drawdowns() }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('stg_currencies') }}
+
+),
+
+differences as (
+
+    select
+        drawdowns.line_id,
+        {{ from_minor(
+            'sum(drawdowns.amount_minor - coalesce(drawdowns.list_amount_minor, '
+            ~ 'drawdowns.amount_minor))',
+            'currencies.minor_unit'
+        ) }} as amount,
+        sum(
+            drawdowns.amount_minor
+            - coalesce(drawdowns.list_amount_minor, drawdowns.amount_minor)
+        ) as amount_minor
+    from drawdowns
+    inner join currencies
+        on drawdowns.currency = currencies.currency
+    group by drawdowns.line_id, currencies.minor_unit
+
+),
+
+rated as (
 
     select
         invoice_id,
@@ -41,6 +73,20 @@ slice_totals as (
         sum(amount_minor) as amount_minor
     from slices
     group by 1, 2
+
+),
+
+slice_totals as (
+
+    select
+        rated.invoice_id,
+        rated.line_id,
+        rated.quantity,
+        rated.amount + coalesce(differences.amount, 0) as amount,
+        rated.amount_minor + coalesce(differences.amount_minor, 0) as amount_minor
+    from rated
+    left join differences
+        on rated.line_id = differences.line_id
 
 ),
 
