@@ -67,7 +67,6 @@ class CatalogTable:
     columns: tuple[Column, ...]
     required: bool
     key: tuple[str, ...]
-    reserved: tuple[str, ...]
 
     @property
     def file(self) -> str:
@@ -93,7 +92,6 @@ def declaration() -> tuple[CatalogTable, ...]:
             ),
             required=table["config"]["meta"]["required"],
             key=tuple(table["config"]["meta"]["key"]),
-            reserved=tuple(table["config"]["meta"].get("reserved", ())),
         )
         for table in source["tables"]
     )
@@ -219,15 +217,7 @@ def _header_problems(table: CatalogTable, header: list[str]) -> Iterator[Problem
     for name in sorted({name for name in header if header.count(name) > 1}):
         yield Problem(table.file, 1, name, "the column stands twice", "Name it once.")
     for name in dict.fromkeys(header):
-        if name in table.reserved:
-            yield Problem(
-                table.file,
-                1,
-                name,
-                "this column is reserved and not supported yet",
-                "Leave it out.",
-            )
-        elif name not in known:
+        if name not in known:
             shown = f"unknown column '{name}'" if name else "a column without a name"
             yield Problem(table.file, 1, name, shown, nearest(name, known))
     for column in table.columns:

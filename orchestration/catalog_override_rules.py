@@ -90,6 +90,9 @@ def _overrides(findings: Findings) -> None:
             on a.contract_id = b.contract_id and a.line < b.line
             and a.starting_at_ < coalesce(b.ending_before_, {FOREVER})
             and b.starting_at_ < coalesce(a.ending_before_, {FOREVER})
+            and coalesce(a.is_commit_specific_, false)
+            = coalesce(b.is_commit_specific_, false)
+            and coalesce(a.target, 'LIST_RATE') = coalesce(b.target, 'LIST_RATE')
     """
     findings.rows(
         file,
@@ -102,6 +105,18 @@ def _overrides(findings: Findings) -> None:
         "the overrides '{0}' and '{1}' have one priority at one time",
         "Give each its own priority.",
     )
+
+    def named(specifiers: str) -> str:
+        return (
+            f"coalesce({specifiers}.commit_ids, {specifiers}.recurring_commit_ids) "
+            "is not null"
+        )
+
+    shared = " or ".join(
+        f"coalesce(list_has_any(string_split(x.{ids}, '|'), "
+        f"string_split(y.{ids}, '|')), false)"
+        for ids in ("commit_ids", "recurring_commit_ids")
+    )
     pairs = PAIRS.format("x.pricing_group_values")
     others = PAIRS.format("y.pricing_group_values")
     findings.rows(
@@ -110,6 +125,7 @@ def _overrides(findings: Findings) -> None:
         f"{overlapping} join override_specifiers as x on a.override_id = x.override_id "
         "join override_specifiers as y on b.override_id = y.override_id "
         f"and x.product_id = y.product_id and {pairs} = {others} "
+        f"and not ({named('x')} and {named('y')} and not ({shared})) "
         "where a.override_type = 'overwrite' and b.override_type = 'overwrite' and "
         "coalesce(a.created_at_, a.starting_at_) "
         "= coalesce(b.created_at_, b.starting_at_)",

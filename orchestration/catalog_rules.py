@@ -7,6 +7,7 @@ one message. Columns with a trailing "_" are typed (see catalog.py).
 from __future__ import annotations
 
 from orchestration import (
+    catalog_commit_price_rules,
     catalog_commit_rules,
     catalog_grant_rules,
     catalog_hierarchy_rules,
@@ -32,6 +33,7 @@ def check(findings: Findings) -> None:
     catalog_limit_rules.check(findings)
     catalog_unit_rules.check(findings)
     _contracts(findings)
+    catalog_commit_price_rules.check(findings)
     catalog_grant_rules.check(findings)
     catalog_commit_rules.check(findings)
     catalog_renewal_rules.check(findings)

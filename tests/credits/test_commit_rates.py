@@ -111,7 +111,7 @@ CASES: Mapping[str, Case] = {
                 "is_commit_specific": "true",
             }
         ],
-        specifiers=[{"product_id": "specific", "commit_ids": "specific-1|other"}],
+        specifiers=[{"product_id": "specific", "commit_ids": "specific-1"}],
     ),
     # An overwrite for whatever commit beats the multiplier for commits, which beats the
     # contract's own: 20 for 5, 10 at 0.9.

@@ -13,15 +13,6 @@ STAIRS = ("rates", "graduated", "stairstep")
 
 PRICE_MISTAKES = [
     Mistake(
-        "reserved_column",
-        "rates",
-        ",ending_before",
-        ",commit_rate",
-        1,
-        "commit_rate",
-        "reserved",
-    ),
-    Mistake(
         "package_without_size",
         "rates",
         None,

@@ -286,15 +286,6 @@ EDITS = [
         "is not after the start",
     ),
     Edit(
-        "overrides",
-        "override_id",
-        "override_id,contract_id,override_type,multiplier,priority,entitled,"
-        "price_model,unit_price,starting_at,ending_before,target",
-        1,
-        "target",
-        "reserved",
-    ),
-    Edit(
         "contracts",
         "k1,",
         f"k1,acme,usd,explicit,{START},list",
