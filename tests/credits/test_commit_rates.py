@@ -310,7 +310,9 @@ def company(folder: Path) -> None:
             for row in case.rates
         ],
         "rate_tiers": [
-            {"rate_id": name, **row} for name, case in CASES.items() for row in case.tiers
+            {"rate_id": name, **row}
+            for name, case in CASES.items()
+            for row in case.tiers
         ],
         "overrides": [
             {
@@ -400,9 +402,7 @@ def test_a_line_costs_what_each_payer_pays(closed: Path, name: str) -> None:
         "inner join credits.credit_grants as grants using (segment_id) "
         f"where grants.customer_id = '{name}' group by 1 order by min(burn_rank)",
     )
-    assert [
-        (draw["grant_id"], draw["quantity"], draw["minor"]) for draw in draws
-    ] == [
+    assert [(draw["grant_id"], draw["quantity"], draw["minor"]) for draw in draws] == [
         (grant, Decimal(quantity), int(Decimal(money) * 100))
         for grant, quantity, money in case.draws
     ]

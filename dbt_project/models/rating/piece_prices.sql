@@ -1,7 +1,8 @@
 {#
-  What each grant would pay for each piece, in minor units: differences of the rounded
-  running amount of the line at the grant's own prices, so that a line that one grant
-  pays for costs its rounded sum. A grant whose price is zero pays for nothing.
+  What each grant would pay for each piece, in minor units: what it costs at list, or
+  differences of the rounded running amount of the line at the grant's own prices, so
+  that a line that one grant pays for costs its rounded sum. A grant whose price is zero
+  pays for nothing.
 #}
 with
 
@@ -42,6 +43,7 @@ priced as (
         grant_contracts.grant_id,
         grant_prices.price_id,
         pieces.quantity,
+        pieces.amount_minor as list_minor,
         case
             when grant_prices.price_id is null then pieces.unit_price
             else grant_price_steps.unit_price
@@ -65,7 +67,10 @@ charged as (
 
     select
         *,
-        {{ multiply_price('quantity', 'unit_price') }} as amount
+        case
+            when price_id is null then {{ to_amount(0) }}
+            else {{ multiply_price('quantity', 'unit_price') }}
+        end as amount
     from priced
     where unit_price > 0
 
@@ -92,8 +97,12 @@ final as (
         grant_id,
         price_id,
         unit_price,
-        {{ to_minor('amount_after', 'minor_unit_factor') }}
-        - {{ to_minor('amount_after - amount', 'minor_unit_factor') }} as amount_minor
+        case
+            when price_id is null then list_minor
+            else
+                {{ to_minor('amount_after', 'minor_unit_factor') }}
+                - {{ to_minor('amount_after - amount', 'minor_unit_factor') }}
+        end as amount_minor
     from running
 
 )
