@@ -35,7 +35,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Override:
-    """`steps` of an overwrite, else a multiplier. The later in a list was added later."""
+    """`steps` of an overwrite, else a multiplier. The last of a list was added last."""
 
     starting_at: datetime
     ending_before: datetime
@@ -216,8 +216,8 @@ class Draw:
 def slices(
     account: Account, product: Product
 ) -> Iterator[tuple[datetime, Decimal, Decimal]]:
-    """Start, running quantity before and after; a day or an hour, cut where the price of
-    the list changes."""
+    """Start, running quantity before and after; a day or an hour, cut where the list
+    changes."""
     hourly = account.hourly_days()
     changes = {rate.starting_at for rate in product.rates} | {
         at

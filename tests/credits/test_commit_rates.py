@@ -388,7 +388,8 @@ def test_a_line_costs_what_each_payer_pays(closed: Path, name: str) -> None:
     case = CASES[name]
     (line,) = rows(
         closed,
-        "select lines.amount, invoices.total_minor from invoicing.invoice_lines as lines "
+        "select lines.amount, invoices.total_minor "
+        "from invoicing.invoice_lines as lines "
         "inner join invoicing.invoices as invoices using (invoice_id) "
         f"where lines.product_id = '{name}' and lines.line_type = 'usage' "
         "and invoices.status = 'FINALIZED'",

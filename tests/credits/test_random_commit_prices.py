@@ -1,6 +1,6 @@
-"""Random grants that pay prices of their own, on random usage and prices, in one build:
-every draw, its quantity, what it is worth at list prices and every line as the reference
-has them."""
+"""Random grants that pay prices of their own, on random usage and prices, in one
+build: every draw, its quantity, what it is worth at list prices and every line as the
+reference has them."""
 
 from __future__ import annotations
 

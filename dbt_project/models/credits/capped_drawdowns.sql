@@ -1,10 +1,7 @@
 {{ config(materialized='view') }}
-
-{#
-  What each grant pays of each charge. A line that negative usage brings down is covered
-  up to its total at list prices (its quantity, where they are zero): the latest draws
-  are given back before anything is posted, unless its metric has no look ahead.
-#}
+{# What each grant pays of each charge. A line that negative usage brings down is covered
+   up to its total at list (its quantity, where that is zero): the latest draws are given
+   back, unless its metric has no look ahead. #}
 with
 
 draws as (
@@ -53,16 +50,14 @@ placed as (
         slices.currency,
         slices.charged_minor,
         slices.slice_start,
+        {% for unit, room in [('list_minor', 'minor'), ('quantity', 'quantity')] -%}
         case
-            when slices.is_without_look_ahead then draws.list_minor
-            else line_caps.cap_minor + draws.list_minor
-                - sum(draws.list_minor) {{ so_far }}
-        end as room_minor,
-        case
-            when slices.is_without_look_ahead then draws.quantity
-            else line_caps.cap_quantity + draws.quantity
-                - sum(draws.quantity) {{ so_far }}
-        end as room_quantity
+            when slices.is_without_look_ahead then draws.{{ unit }}
+            else
+                line_caps.cap_{{ room }} + draws.{{ unit }}
+                - sum(draws.{{ unit }}) {{ so_far }}
+        end as room_{{ room }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from draws
     inner join slices
         on draws.slice_id = slices.slice_id
@@ -80,7 +75,9 @@ kept as (
             when list_minor = 0
                 then {{ to_quantity('least(quantity, greatest(room_quantity, 0))') }}
             when room_minor >= list_minor then quantity
-            else {{ share_of_quantity('quantity', 'greatest(room_minor, 0)', 'list_minor') }}
+            else {{ share_of_quantity(
+                'quantity', 'greatest(room_minor, 0)', 'list_minor'
+            ) }}
         end as kept_quantity
     from placed
 

@@ -39,9 +39,9 @@ final as (
         kept.customer_id,
         kept.currency,
         kept.kept_minor as amount_minor,
-        case
-            when kept.kept_quantity is not null then kept.kept_quantity
-            else {{ to_quantity(
+        coalesce(
+            kept.kept_quantity,
+            {{ to_quantity(
                 share_of_quantity(
                     'payable_quantities.quantity',
                     'kept.kept_so_far_minor', 'kept.charged_minor'
@@ -50,7 +50,7 @@ final as (
                     'kept.kept_so_far_minor - kept.kept_minor', 'kept.charged_minor'
                 )
             ) }}
-        end as quantity,
+        ) as quantity,
         kept.slice_start,
         kept.kept_list_minor as list_amount_minor
     from kept

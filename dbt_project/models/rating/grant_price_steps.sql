@@ -9,7 +9,7 @@ prices as (
     select distinct
         price_id,
         card_rate_id,
-        target,
+        price_target,
         override_id,
         override_type,
         coalesce(multiplier, 1) as multiplier
@@ -55,7 +55,7 @@ final as (
     inner join {{ steps }}
         on prices.card_rate_id = {{ steps }}.rate_id
     where
-        prices.target = '{{ target }}'
+        prices.price_target = '{{ target }}'
         and coalesce(prices.override_type, 'multiplier') <> 'overwrite'
     {% if not loop.last -%}
     union all

@@ -42,7 +42,7 @@ paid as (
             when grants.rate_type = 'COMMIT_RATE' and slices.has_commit_rate
                 then 'COMMIT_RATE'
             else 'LIST_RATE'
-        end as target
+        end as price_target
     from slices
     inner join grant_contracts
         on slices.contract_id = grant_contracts.contract_id
@@ -60,7 +60,7 @@ ranked as (
         paid.grant_type,
         paid.grant_id,
         paid.card_rate_id,
-        paid.target,
+        paid.price_target,
         overrides.override_id,
         overrides.override_type,
         overrides.multiplier,
@@ -78,7 +78,7 @@ ranked as (
     left join overrides
         on
             paid.contract_id = overrides.contract_id
-            and paid.target = overrides.target
+            and paid.price_target = overrides.target
             and {{ is_in_window('paid.slice_start', 'overrides') }}
             and {{ is_for_grant('overrides', 'paid') }}
             and {{ is_in_scope('paid', 'overrides') }}
@@ -91,16 +91,17 @@ final as (
         slice_id,
         grant_type,
         grant_id,
-        target || '/' || card_rate_id || coalesce('/' || override_id, '') as price_id,
+        price_target || '/' || card_rate_id || coalesce('/' || override_id, '')
+            as price_id,
         card_rate_id,
-        target,
+        price_target,
         override_id,
         override_type,
         multiplier
     from ranked
     where
         choice = 1
-        and (target = 'COMMIT_RATE' or override_id is not null)
+        and (price_target = 'COMMIT_RATE' or override_id is not null)
 
 )
 

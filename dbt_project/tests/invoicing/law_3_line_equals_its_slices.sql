@@ -72,7 +72,7 @@ rated as (
         sum(amount) as amount,
         sum(amount_minor) as amount_minor
     from slices
-    group by 1, 2
+    group by invoice_id, line_id
 
 ),
 
