@@ -1,11 +1,19 @@
 {{ config(materialized='view') }}
 
-{# Manual entries that have taken effect: the next close posts them. #}
+{# Entries that operators decided on and that have taken effect, by hand or by voiding an
+   invoice: the next close posts them. #}
 with
 
 manual_entries as (
 
     select * from {{ ref('unposted_manual_entries') }}
+    where effective_at <= {{ as_of() }}
+
+),
+
+void_entries as (
+
+    select * from {{ ref('void_entries') }}
     where effective_at <= {{ as_of() }}
 
 ),
@@ -36,6 +44,8 @@ final as (
         reason,
         actor
     from entries
+    union all
+    select * from void_entries
 
 )
 
