@@ -459,7 +459,7 @@ def decide_on_invoice(
         raise RunRefused(f"no invoice {invoice} in invoicing.invoices")
     invoice_id = str(found[0]["invoice_id"])
     if kind == "hold" and found[0]["is_sent"]:
-        raise RunRefused(f"invoice {invoice_id} is sent already: void it in Stripe")
+        raise RunRefused(f"invoice {invoice_id} is sent already: meterhouse void")
     built = warehouse.rows("select as_of from ops.build")[0]["as_of"]
     operations = Operations.open(workspace)
     try:

@@ -72,8 +72,9 @@ class PublishResult:
     """What became of one request in this run.
 
     ``state`` is ``published``, ``held``, ``voided``, ``failed`` or ``refused``;
-    ``error`` is a machine name followed by ``: `` and words, or several joined by ``; ``.
-    ``requests`` counts the calls this run made for the invoice (0 = nothing to do).
+    ``error`` is a machine name followed by ``: `` and words, or several joined by
+    ``; ``. ``requests`` counts the calls this run made for the invoice (0 = nothing
+    to do).
     A request whose content changed after publication is ``refused`` while the
     journal keeps saying ``published``.
     """

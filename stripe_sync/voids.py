@@ -44,9 +44,9 @@ def void(
 ) -> list[PublishResult]:
     """Void invoices in Stripe; one result each, in their order.
 
-    ``voided`` means that Stripe has nothing of it that could be paid, also when it never
-    had. Safe to repeat and safe to kill at any moment, as `publisher.publish`; lines of
-    the requests are not read.
+    ``voided`` means that Stripe has nothing of it that could be paid, also when it
+    never had. Safe to repeat and safe to kill at any moment, as `publisher.publish`;
+    lines of the requests are not read.
     """
     run = _VoidRun(clients, journal, environment, clock, policy or PublishPolicy())
     return run.publish(list(requests))

@@ -19,13 +19,16 @@ BY_MAIL: dict[str, Any] = {"collection_method": "send_invoice", "days_until_due"
 
 
 def void_one(
-    desk: Desk, request: InvoiceRequest, policy: PublishPolicy = PATIENT
+    desk: Desk,
+    request: InvoiceRequest,
+    policy: PublishPolicy = PATIENT,
+    environment: str = ENVIRONMENT,
 ) -> PublishResult:
     [result] = void(
         [request],
         clients={"default": desk.client},
         journal=desk.journal,
-        environment=ENVIRONMENT,
+        environment=environment,
         clock=lambda: desk.sandbox.now,
         policy=policy,
     )
@@ -106,8 +109,8 @@ def test_what_a_person_voided_in_stripe_is_no_news() -> None:
 def test_what_another_environment_sent_is_left() -> None:
     desk = Desk()
     request = request_for(desk.acme, [683], **BY_MAIL)
-    desk.publish_one(request, environment="elsewhere")
-    result = void_one(desk, request)
+    desk.publish_one(request)
+    result = void_one(desk, request, environment="elsewhere")
     assert result.state == "refused"
     assert (result.error or "").startswith("environment_differs")
     assert statuses(desk) == ["open"]

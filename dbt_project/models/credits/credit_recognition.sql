@@ -53,7 +53,7 @@ costed as (
         on ledger.currency = currencies.currency
     where
         ledger.amount_minor < 0
-        or {{ is_reversal('ledger.entry_type', 'ledger.invoice_id') }}
+        or ledger.entry_type like '%CREDITED'
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Entries that operators decided on and that have taken effect, by hand or by voiding an
-   invoice: the next close posts them. #}
+{# Entries that operators decided on and that have taken effect, by hand or by a void:
+   the next close posts them. #}
 with
 
 manual_entries as (
@@ -49,4 +49,4 @@ final as (
 
 )
 
-select * from final
+select * from final -- noqa: AM04

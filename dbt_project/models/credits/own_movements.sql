@@ -42,7 +42,7 @@ running as (
                 when {{ is_start('ledger.entry_type') }} then 0
                 when ledger.entry_type like '%DEDUCTION'
                     then coalesce(own_deductions.drawn_minor, 0)
-                when {{ is_reversal('ledger.entry_type', 'ledger.invoice_id') }}
+                when ledger.entry_type like '%CREDITED'
                     then -coalesce(own_deductions.drawn_minor, 0)
                 else greatest(-ledger.amount_minor, 0)
             end

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What closed invoices, less void ones, have not drawn of each tranche, in the order in which a segment
-   gives them. #}
+{# What closed invoices, void ones left out, have not drawn of each tranche, in the
+   order in which a segment gives them. #}
 with
 
 grants as (

@@ -29,4 +29,4 @@ final as (
 
 )
 
-select * from final
+select * from final -- noqa: AM04

@@ -1,7 +1,7 @@
 {{ config(tags=['reader']) }}
 
-{# Every charge of an invoice, unless it is void, in the parts that revenue is recognised
-   by: what each grant covered, and what is left to pay. They add up to their line. #}
+{# Every charge of an invoice, if not void, in the parts that revenue is recognised by:
+   what each grant covered, and what is left to pay. The parts add up to their line. #}
 with
 
 lines as (
