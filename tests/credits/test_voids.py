@@ -270,3 +270,23 @@ def test_a_void_purchase_withdraws_its_share(november: Path) -> None:
         ("PREPAID_COMMIT_DEDUCTION", -800, "11-01", "11-02"),
         ("PREPAID_COMMIT_CANCELED", -200, "11-02", "11-15"),
     ]
+
+
+def test_a_void_trueup_is_let_go(november: Path, tmp_path: Path) -> None:
+    folder = copy_of(november, tmp_path / "company")
+    given = void(folder, invoice_of(folder, "gamma", "TRUEUP", "2026-10"), "a goodwill")
+    assert given.exit_code == 0, given.output
+    run_until_close(folder, "2026-12-05")
+    assert ledger(folder, "promise")[4:] == [
+        ("POSTPAID_COMMIT_TRUEUP", -900, "12-01", "12-02"),
+        ("POSTPAID_COMMIT_MANUAL", 900, "12-01", "12-05"),
+        ("POSTPAID_COMMIT_EXPIRATION", -900, "12-01", "12-05"),
+    ]
+    # The promise is not invoiced again.
+    assert [
+        row["status"]
+        for row in rows(
+            folder,
+            "select status from invoicing.invoices where invoice_type = 'TRUEUP'",
+        )
+    ] == ["VOID"]
