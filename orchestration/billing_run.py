@@ -27,6 +27,7 @@ from stripe_sync.loader import ParquetSink, SqlCursorStore, load_back
 from stripe_sync.publisher import publish
 from stripe_sync.rows import InvoiceRequest, LineRequest, LoadCounts, PublishResult
 from stripe_sync.sandbox import Sandbox
+from stripe_sync.voids import void
 
 StripeMode = Literal["sandbox", "test", "live"]
 
@@ -297,7 +298,7 @@ def build_readers(run: BillingRun) -> DbtResult:
 
 
 def publish_invoices(run: BillingRun) -> list[PublishResult]:
-    """Send what is closed and not yet in Stripe.
+    """Withdraw what is void, and send what is closed and not yet in Stripe.
 
     Raises:
         RunRefused: a law is red. Publishing looks for itself: a blocking check of the
@@ -315,13 +316,14 @@ def publish_invoices(run: BillingRun) -> list[PublishResult]:
         operations = Operations.open(run.workspace)
         try:
             journal = PublishJournal(operations.engine, lock_dir=run.workspace.locks)
-            results = publish(
-                invoice_requests(run),
-                clients=clients,
-                journal=journal,
-                environment=run.environment,
-                clock=_clock(sandbox),
-            )
+            settings: dict[str, Any] = {
+                "clients": clients,
+                "journal": journal,
+                "environment": run.environment,
+                "clock": _clock(sandbox),
+            }
+            results = void(void_requests(run), **settings)
+            results += publish(invoice_requests(run), **settings)
         finally:
             operations.close()
         if sandbox and results:
@@ -332,6 +334,15 @@ def publish_invoices(run: BillingRun) -> list[PublishResult]:
 
 def invoice_requests(run: BillingRun) -> list[InvoiceRequest]:
     """The rows of the publishing tables that Stripe has not taken yet."""
+    return _requests(run, "send", done="published")
+
+
+def void_requests(run: BillingRun) -> list[InvoiceRequest]:
+    """Void invoices that Stripe may still have."""
+    return _requests(run, "void", done="voided")
+
+
+def _requests(run: BillingRun, action: str, *, done: str) -> list[InvoiceRequest]:
     lines: dict[str, list[LineRequest]] = {}
     for row in run.warehouse.rows(
         "select * from publishing.stripe_invoice_line_requests "
@@ -376,15 +387,16 @@ def invoice_requests(run: BillingRun) -> list[InvoiceRequest]:
             },
             subtotal_minor=row["stripe_subtotal"],
             line_count=row["stripe_line_count"],
-            lines=tuple(lines[row["invoice_id"]]),
+            lines=tuple(lines.get(row["invoice_id"], ())),
         )
         for row in run.warehouse.rows(
             "select requests.* from publishing.stripe_invoice_requests as requests "
             "left join ops.publish_journal as journal "
             "on requests.invoice_id = journal.invoice_id "
             "and requests.stripe_account = journal.account "
-            "where requests.publish_action = 'send' "
-            "and coalesce(journal.state, '') <> 'published' "
+            f"where requests.publish_action = '{action}' "
+            "and requests.stripe_customer_id is not null "
+            f"and coalesce(journal.state, '') <> '{done}' "
             "order by requests.issued_at, requests.invoice_id"
         )
     ]
@@ -447,7 +459,7 @@ def decide_on_invoice(
         raise RunRefused(f"no invoice {invoice} in invoicing.invoices")
     invoice_id = str(found[0]["invoice_id"])
     if kind == "hold" and found[0]["is_sent"]:
-        raise RunRefused(f"invoice {invoice_id} is sent already: void it in Stripe")
+        raise RunRefused(f"invoice {invoice_id} is sent already: meterhouse void")
     built = warehouse.rows("select as_of from ops.build")[0]["as_of"]
     operations = Operations.open(workspace)
     try:

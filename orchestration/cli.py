@@ -267,6 +267,27 @@ def release(
     _decide("release", invoice, reason, actor, workspace)
 
 
+@app.command()
+def void(
+    invoice: InvoiceArgument,
+    reason: ReasonOption,
+    actor: ActorOption,
+    workspace: WorkspaceOption = Path("workspace"),
+) -> None:
+    """Void a closed invoice: the next run gives back what it drew, and voids it in
+    Stripe if it is not paid there."""
+    from orchestration.void_invoice import void as record
+
+    with _errors():
+        done = record(Workspace.load(workspace), invoice, reason, actor)
+        out.print(
+            f"void {done.instruction_id}: invoice {done.invoice_number} "
+            f"({done.invoice_id}, {done.total}), from the next run on",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
 @app.command("ledger-entry")
 def ledger_entry(
     segment: Annotated[

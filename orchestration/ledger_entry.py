@@ -19,7 +19,7 @@ import duckdb
 from orchestration.billing_run import RunRefused, exclusive
 from orchestration.grain import LENGTHS, ON_IT
 from orchestration.operations import Operations
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import Warehouse, last_run
 from orchestration.workspace import Workspace
 
 KIND = "manual_ledger_entry"
@@ -138,7 +138,7 @@ def _record(
         target_id=segment.segment_id,
         actor=actor,
         reason=reason,
-        created_at=_last_run(warehouse),
+        created_at=last_run(warehouse),
         effective_at=moment,
         before={"balance": segment.units(balance)},
         after={"balance": segment.units(balance + minor)},
@@ -284,22 +284,15 @@ def _refuse_overdraft(
 def _place(entry_type: str, minor: int) -> int:
     if entry_type.endswith("SEGMENT_START"):
         return 1
-    if entry_type.endswith("DEDUCTION"):
+    if entry_type.endswith("CREDITED"):
         return 2
-    return 3 if minor > 0 else 5
+    if entry_type.endswith("DEDUCTION"):
+        return 3
+    return 4 if minor > 0 else 5
 
 
 def _manual(moment: datetime, minor: int) -> _Movement:
     return _Movement(moment, _place("MANUAL", minor), minor)
-
-
-def _last_run(warehouse: Warehouse) -> datetime:
-    latest = warehouse.rows(
-        "select max(as_of) as as_of from ("
-        "select as_of from ops.build union all select as_of from books.closes)"
-    )
-    moment: datetime = latest[0]["as_of"]
-    return moment.replace(tzinfo=UTC)
 
 
 def _shown(moment: datetime) -> str:

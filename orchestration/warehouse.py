@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -48,3 +49,13 @@ class Warehouse:
         path = self.workspace.catalog / f"{name}.csv"
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file))
+
+
+def last_run(warehouse: Warehouse) -> datetime:
+    """Instant of the last build or close, whichever is later; aware UTC."""
+    latest = warehouse.rows(
+        "select max(as_of) as as_of from ("
+        "select as_of from ops.build union all select as_of from books.closes)"
+    )
+    moment: datetime = latest[0]["as_of"]
+    return moment.replace(tzinfo=UTC)

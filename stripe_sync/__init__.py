@@ -12,6 +12,7 @@ Imports neither Dagster nor dbt nor ``orchestration``. The doors::
     journal     PublishJournal(engine): rows(), get(), reopen(), lock()
     publisher   publish(requests, clients=, journal=, environment=, clock=,
                 policy=PublishPolicy()) -> list[PublishResult]
+    voids       void(requests, clients=, journal=, environment=, clock=, policy=)
     gate        gate(request, environment=, accounts=) -> list of reasons
     orphans     sweep_orphans(client=, account=, journal=, environment=, ...)
     loader      load_back(client=, account=, cursors=SqlCursorStore(engine),

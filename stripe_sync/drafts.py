@@ -77,7 +77,7 @@ class Drafts:
     def adopt(self, *, everywhere: bool) -> dict[str, Any] | None:
         """What an earlier try left at Stripe: a finalized invoice, a usable draft, or
         ``None``. Drafts of other content are deleted on the way."""
-        found = self._find(everywhere=everywhere)
+        found = self.find(everywhere=everywhere)
         row = self.caller.row
         final = [
             item
@@ -117,7 +117,8 @@ class Drafts:
             self._remember(keep)
         return keep
 
-    def _find(self, *, everywhere: bool) -> list[dict[str, Any]]:
+    def find(self, *, everywhere: bool) -> list[dict[str, Any]]:
+        """All that Stripe has of this invoice, newest first."""
         row = self.caller.row
         if row.stripe_invoice_id and not everywhere:
             known = self._retrieve(row.stripe_invoice_id)

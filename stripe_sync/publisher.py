@@ -71,13 +71,15 @@ def publish(
     be the time Stripe lives in: real time for Stripe, ``sandbox.now`` for a sandbox.
     Raises only when the journal itself cannot be written.
     """
-    run = _Run(
+    run = PublishRun(
         clients, journal, environment, clock, policy or PublishPolicy(), on_result
     )
     return run.publish(list(requests))
 
 
-class _Run:
+class PublishRun:
+    """One run over requests, customer by customer, each under its lock."""
+
     def __init__(
         self,
         clients: Mapping[str, stripe.StripeClient],
@@ -85,7 +87,7 @@ class _Run:
         environment: str,
         clock: Callable[[], datetime],
         policy: PublishPolicy,
-        on_result: Callable[[PublishResult], None] | None,
+        on_result: Callable[[PublishResult], None] | None = None,
     ) -> None:
         self.clients = clients
         self.journal = journal
@@ -110,7 +112,7 @@ class _Run:
                         results[index] = self._tell(self._publish(requests[index]))
             except CustomerLocked:
                 for index in indexes:
-                    result = _failure(
+                    result = failure(
                         requests[index],
                         "customer_locked: another publisher is at work",
                     )
@@ -143,7 +145,7 @@ class _Run:
         wanted = content_hash(request, self.environment)
         if row is not None and row.state == "published":
             if row.content_hash == wanted:
-                return _result_of(row)
+                return result_of(row)
             return self._refuse(
                 request,
                 row,
@@ -151,7 +153,7 @@ class _Run:
                 f" {wanted[:16]}; correct it by credit or by void and regenerate",
             )
         if request.account in self.shut_out:
-            return _failure(request, self.shut_out[request.account])
+            return failure(request, self.shut_out[request.account])
         return self._try(request, row, wanted)
 
     def _refuse(
@@ -172,7 +174,7 @@ class _Run:
             row = self.journal.change(row, now=now, last_error=error)
         else:
             row = self.journal.change(row, now=now, state="refused", last_error=error)
-        return replace(_result_of(row), state="refused", error=error)
+        return replace(result_of(row), state="refused", error=error)
 
     def _try(
         self, request: InvoiceRequest, row: JournalRow | None, wanted: str
@@ -225,7 +227,7 @@ class _Run:
                     caller.row, now=self.clock(), state="failed", last_error=text
                 )
                 break
-        return replace(_result_of(caller.row), requests=caller.sent)
+        return replace(result_of(caller.row), requests=caller.sent)
 
     def _failed(self, caller: Caller, error: stripe.StripeError) -> None:
         now = self.clock()
@@ -254,7 +256,7 @@ class _Run:
         )
         if stop.new_keys:
             caller.row = self.journal.next_attempt(caller.row, now=now)
-        result = _result_of(caller.row)
+        result = result_of(caller.row)
         return replace(result, state=stop.state, error=stop.error, requests=caller.sent)
 
     def _once(
@@ -295,7 +297,7 @@ class _Run:
             last_error=None,
             **facts_of(invoice),
         )
-        return replace(_result_of(caller.row), requests=caller.sent)
+        return replace(result_of(caller.row), requests=caller.sent)
 
     def _finish(
         self, request: InvoiceRequest, caller: Caller, invoice: dict[str, Any]
@@ -329,7 +331,7 @@ class _Run:
             last_error=error,
             **facts_of(invoice),
         )
-        return replace(_result_of(caller.row), error=error, requests=caller.sent)
+        return replace(result_of(caller.row), error=error, requests=caller.sent)
 
 
 def facts_of(invoice: Mapping[str, Any]) -> dict[str, Any]:
@@ -351,11 +353,13 @@ def _journalable(request: InvoiceRequest) -> InvoiceRequest:
     return request if whole else replace(request, subtotal_minor=0)
 
 
-def _failure(request: InvoiceRequest, error: str) -> PublishResult:
+def failure(request: InvoiceRequest, error: str) -> PublishResult:
+    """A request that nothing was done for."""
     return PublishResult(request.invoice_id, request.account, "failed", error=error)
 
 
-def _result_of(row: JournalRow) -> PublishResult:
+def result_of(row: JournalRow) -> PublishResult:
+    """What the journal says of an invoice, as a result."""
     return PublishResult(
         invoice_id=row.invoice_id,
         account=row.account,
@@ -369,5 +373,5 @@ def _result_of(row: JournalRow) -> PublishResult:
         tax_minor=row.tax_minor,
         generation=row.generation,
         attempt=row.attempt,
-        error=None if row.state in ("published", "held") else row.last_error,
+        error=None if row.state in ("published", "held", "voided") else row.last_error,
     )

@@ -13,7 +13,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 CollectionMethod = Literal["charge_automatically", "send_invoice"]
-PublishState = Literal["intent", "drafted", "published", "failed", "refused", "held"]
+PublishState = Literal[
+    "intent",
+    "drafted",
+    "published",
+    "failed",
+    "refused",
+    "held",
+    "voiding",
+    "voided",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,10 @@ class InvoiceRequest:
 class PublishResult:
     """What became of one request in this run.
 
-    ``state`` is ``published``, ``held``, ``failed`` or ``refused``; ``error`` is a
-    machine name followed by ``: `` and words, or several joined by ``; ``.
-    ``requests`` counts the calls this run made for the invoice (0 = nothing to do).
+    ``state`` is ``published``, ``held``, ``voided``, ``failed`` or ``refused``;
+    ``error`` is a machine name followed by ``: `` and words, or several joined by
+    ``; ``. ``requests`` counts the calls this run made for the invoice (0 = nothing
+    to do).
     A request whose content changed after publication is ``refused`` while the
     journal keeps saying ``published``.
     """

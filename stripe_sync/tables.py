@@ -45,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 metadata = MetaData()
 
 # One row per invoice and account: the truth about what we did to Stripe.
-# state: intent | drafted | held | published | failed | refused
+# state: intent | drafted | held | published | failed | refused | voiding | voided
 publish_journal = Table(
     "publish_journal",
     metadata,

@@ -112,6 +112,12 @@
                 ['balance_minor', 'bigint'],
             ],
         }],
+        [9, 'voids of closed invoices', {
+            'voids': [
+                ['invoice_id', 'string'], ['instruction_id', 'string'],
+                ['reason', 'string'], ['actor', 'string'], ['voided_at', 'timestamp'],
+            ],
+        }],
         [11, 'what draws cost at list prices', {
             'credit_drawdowns': [['list_amount_minor', 'bigint']],
         }],

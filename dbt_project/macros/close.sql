@@ -9,7 +9,7 @@
            since the build would be frozen as if the drafts came from them. #}
         {% do mount_inputs() %}
         {% set due = close_due() %}
-        {% if due.invoices == 0 and due.entries == 0 %}
+        {% if due.invoices == 0 and due.entries == 0 and due.voids == 0 %}
             {% do log('close: nothing to close', info=true) %}
             {{ return('') }}
         {% endif %}
@@ -21,7 +21,8 @@
         {% endfor %}
         {% do commit_close() %}
         {% do log(
-            'close: ' ~ close_id ~ ' ' ~ due.invoices ~ ' invoices, ' ~ due.entries ~ ' ledger entries',
+            'close: ' ~ close_id ~ ' ' ~ due.invoices ~ ' invoices, ' ~ due.entries ~ ' ledger entries'
+            ~ (', ' ~ due.voids ~ ' voids' if due.voids else ''),
             info=true
         ) %}
     {% endif %}
@@ -36,9 +37,14 @@
         ~ '(select count(*) from ' ~ ref('draft_ledger_entries') ~ ' as drafts '
         ~ 'left join ' ~ ref('stg_books__ledger_entries') ~ ' as posted '
         ~ 'on drafts.entry_id = posted.entry_id '
-        ~ 'where drafts.posts_at_close and posted.entry_id is null) as entries'
+        ~ 'where drafts.posts_at_close and posted.entry_id is null) as entries, '
+        ~ '(select count(*) from ' ~ ref('voided_invoices') ~ ' as voided '
+        ~ 'where ' ~ is_unposted_void('voided') ~ ') as voids'
     ) %}
-    {{ return({'invoices': rows[0].invoices | int, 'entries': rows[0].entries | int}) }}
+    {{ return({
+        'invoices': rows[0].invoices | int, 'entries': rows[0].entries | int,
+        'voids': rows[0].voids | int,
+    }) }}
 {%- endmacro %}
 
 {# A close of tables from different builds, of a moment before the last close, or into
@@ -132,6 +138,11 @@
     where drafts.is_closable and closed.invoice_id is null
 {%- endmacro %}
 
+{# Asked of the books themselves: what the close wrote a moment ago counts. #}
+{% macro is_unposted_void(voided) -%}
+    {{ voided }}.invoice_id not in (select invoice_id from {{ ref('stg_books__voids') }})
+{%- endmacro %}
+
 {% macro insert_books(table, close_id, relation, condition, overrides={}) -%}
     {%- set columns = books_tables()[table] -%}
     insert into books.{{ table }}
@@ -175,6 +186,9 @@
         {'posted_at': as_of()}
     )) %}
     {% do statements.append(insert_books(
+        'voids', close_id, ref('voided_invoices'), is_unposted_void('source_rows')
+    )) %}
+    {% do statements.append(insert_books(
         'credit_balance_snapshots', close_id, ref('draft_balance_snapshots'),
         'source_rows.snapshot_date < cast(' ~ as_of() ~ ' as date)'
     )) %}
@@ -216,6 +230,7 @@
             "coalesce(invoices_of_close.row_hashes, '') || '/' || "
             ~ "coalesce(entries_of_close.row_hashes, '')"
             ~ " || coalesce('/' || snapshots_of_close.row_hashes, '')"
+            ~ " || coalesce('/voids/' || voids_of_close.row_hashes, '')"
         ) }} as content_hash
     from (
         select
@@ -243,6 +258,14 @@
         group by 1
     ) as snapshots_of_close
         on invoices_of_close.close_id = snapshots_of_close.close_id
+    left join (
+        select
+            close_id,
+            {{ ordered_concat(sha256_text(void_text()), 'invoice_id') }} as row_hashes
+        from {{ source('books', 'voids') }}
+        group by 1
+    ) as voids_of_close
+        on invoices_of_close.close_id = voids_of_close.close_id
 {%- endmacro %}
 
 {# One hash per segment and close: a single text of every day of every segment would not

@@ -64,6 +64,13 @@
     ]) }}
 {%- endmacro %}
 
+{% macro void_text() -%}
+    {{ content_text([
+        ['invoice_id', 'text'], ['instruction_id', 'text'], ['reason', 'text'],
+        ['actor', 'text'], ['voided_at', 'instant'],
+    ]) }}
+{%- endmacro %}
+
 {# What a daily balance says; the day as text, which is one on every engine. #}
 {% macro balance_snapshot_text() -%}
     {{ content_text([

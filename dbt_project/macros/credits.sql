@@ -247,13 +247,24 @@ remaining_{{ rank }} as (
     )
 {%- endmacro %}
 
-{# Order of entries with the same instant: a segment starts before it is drawn on, gets by
-   hand before it gives, and expires last. #}
-{% macro entry_order(entry_type, amount_minor) -%}
+{# What comes back because its invoice is void: to a promise as an entry by hand, which
+   names no invoice otherwise. #}
+{% macro is_reversal(entry_type, invoice_id) -%}
+    (
+        {{ entry_type }} like '%CREDITED'
+        or ({{ entry_type }} like '%MANUAL' and {{ invoice_id }} is not null)
+    )
+{%- endmacro %}
+
+{# Order of entries with the same instant: a segment starts before it is drawn on, gets
+   back what the draw of another may need, gets by hand before it gives, and expires
+   last. #}
+{% macro entry_order(entry_type, amount_minor, invoice_id) -%}
     case
         when {{ is_start(entry_type) }} then 1
-        when {{ entry_type }} like '%DEDUCTION' then 2
-        when {{ entry_type }} like '%MANUAL' and {{ amount_minor }} > 0 then 3
+        when {{ is_reversal(entry_type, invoice_id) }} then 2
+        when {{ entry_type }} like '%DEDUCTION' then 3
+        when {{ entry_type }} like '%MANUAL' and {{ amount_minor }} > 0 then 4
         when {{ entry_type }} like '%EXPIRATION' or {{ entry_type }} like '%TRUEUP' then 9
         when {{ entry_type }} like '%ROLLOVER' then 8
         else 5

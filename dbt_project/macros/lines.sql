@@ -1,8 +1,8 @@
 {# How a line of an invoice is named, where it stands, and which unit it is in. #}
 
 {# Is a line what a grant paid, and not a charge? #}
-{% macro is_applied() -%}
-    line_type in ('applied_commit_or_credit', 'applied_postpaid_commit')
+{% macro is_applied(alias='') -%}
+    {{ alias }}line_type in ('applied_commit_or_credit', 'applied_postpaid_commit')
 {%- endmacro %}
 
 {# What counts towards a promise is owed all the same. #}

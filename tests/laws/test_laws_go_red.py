@@ -95,6 +95,14 @@ def _entry(
     """
 
 
+# A row of the books that no close wrote.
+_VOID = """
+    insert into books.voids by name
+    select
+        close_id, invoice_id, 'i1' as instruction_id, 'why' as reason, 'ann' as actor,
+        timestamp '2026-11-02' as voided_at
+    from books.invoices where {chosen}
+"""
 _COUNTED = (
     "update invoicing.draft_invoice_lines set {}"
     " where line_type = 'applied_postpaid_commit' and product_id = 'requests'"
@@ -249,6 +257,27 @@ STATEMENTS = [
         "a promise is let go of with a cent left",
         {"law_6_settled_promise_owes_nothing"},
         _entry("POSTPAID_COMMIT_EXPIRATION", -1, "2026-11-01 12:00", "acme-promise"),
+    ),
+    Case(
+        "a void invoice gives nothing back",
+        {"law_5_deductions_equal_applied_lines", "law_7_closes_are_unchanged"},
+        _VOID.format(chosen="customer_id = 'gamma' and invoice_type = 'USAGE'"),
+    ),
+    Case(
+        "a void true-up stays settled",
+        {"law_6_settled_promise_owes_nothing", "law_7_closes_are_unchanged"},
+        _VOID.format(chosen="invoice_type = 'TRUEUP'"),
+    ),
+    Case(
+        "a deduction comes back though its invoice stands",
+        {"law_5_deductions_equal_applied_lines"},
+        _entry("PREPAID_COMMIT_CREDITED", 1, "2026-11-01", "acme-commit", "acme"),
+    ),
+    Case(
+        "a line of a void invoice is recognised",
+        {"law_3_line_equals_its_parts"},
+        "update invoicing.invoice_lines set status = 'VOID'"
+        " where status = 'FINALIZED' and product_id = 'storage'",
     ),
     Case(
         "a part of a line is recognised twice",

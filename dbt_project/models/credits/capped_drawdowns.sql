@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
-{# What each grant pays of each charge. A line that negative usage brings down is covered
+{# What each grant pays of each charge. A line that negative usage brings down is paid
    up to its total at list (its quantity, where that is zero): the latest draws are given
    back, unless its metric has no look ahead. #}
 with

@@ -29,7 +29,12 @@ totals as (
         ) as posted_balance_minor,
         cast(
             sum(
-                case when entry_type like '%DEDUCTION' then -amount_minor else 0 end
+                case
+                    when
+                        entry_type like '%DEDUCTION' or entry_type like '%CREDITED'
+                        then -amount_minor
+                    else 0
+                end
             ) as bigint
         ) as drawn_minor,
         cast(
@@ -48,7 +53,11 @@ totals as (
         cast(
             sum(case when entry_type like '%MANUAL' then amount_minor else 0 end)
             as bigint
-        ) as manual_minor
+        ) as manual_minor,
+        cast(
+            sum(case when entry_type like '%CANCELED' then -amount_minor else 0 end)
+            as bigint
+        ) as canceled_minor
     from ledger
     group by 1
 
@@ -81,6 +90,7 @@ final as (
         coalesce(totals.rolled_over_minor, 0) as rolled_over_minor,
         coalesce(totals.trued_up_minor, 0) as trued_up_minor,
         coalesce(totals.manual_minor, 0) as manual_minor,
+        coalesce(totals.canceled_minor, 0) as canceled_minor,
         coalesce(totals.balance_minor, 0) as balance_minor,
         coalesce(totals.posted_balance_minor, 0) as posted_balance_minor,
         {{ from_minor('coalesce(totals.balance_minor, 0)', 'grants.minor_unit') }}

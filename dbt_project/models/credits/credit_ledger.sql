@@ -5,7 +5,9 @@ partition by entries.segment_id
                 order by
                     coalesce(entries.posted_at, cast('9999-12-31' as timestamp)),
                     entries.effective_at,
-                    {{ entry_order('entries.entry_type', 'entries.amount_minor') }},
+                    {{ entry_order(
+                        'entries.entry_type', 'entries.amount_minor', 'entries.invoice_id'
+                    ) }},
                     entries.entry_id
 {%- endset %}
 

@@ -3,6 +3,7 @@
 {#
   What was paid ahead for each movement that lowers a prepaid commit or credit. A segment
   uses its cost up evenly with its own amount; what was given to it by hand costs nothing.
+  A drawdown that a void gives back is negative.
 #}
 with
 
@@ -50,7 +51,9 @@ costed as (
         on ledger.segment_id = segment_costs.segment_id
     inner join currencies
         on ledger.currency = currencies.currency
-    where ledger.amount_minor < 0
+    where
+        ledger.amount_minor < 0
+        or ledger.entry_type like '%CREDITED'
 
 ),
 
@@ -60,6 +63,8 @@ final as (
         entry_id,
         case
             when entry_type like '%DEDUCTION' then 'drawdown'
+            when entry_type like '%CREDITED' then 'drawdown'
+            when entry_type like '%CANCELED' then 'cancellation'
             when entry_type like '%EXPIRATION' then 'breakage'
             when entry_type like '%ROLLOVER' then 'rollover'
             else 'adjustment'

@@ -1,6 +1,6 @@
 {#
   What the ledger would get beyond the books: starts, one deduction per segment and open
-  invoice, manual entries, ends of segments. `posts_at_close`: does the next close write it?
+  invoice, what operators decided on, ends of segments. `posts_at_close`: does the next close write it?
 #}
 with
 

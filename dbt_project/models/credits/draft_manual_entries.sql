@@ -1,11 +1,19 @@
 {{ config(materialized='view') }}
 
-{# Manual entries that have taken effect: the next close posts them. #}
+{# Entries that operators decided on and that have taken effect, by hand or by a void:
+   the next close posts them. #}
 with
 
 manual_entries as (
 
     select * from {{ ref('unposted_manual_entries') }}
+    where effective_at <= {{ as_of() }}
+
+),
+
+void_entries as (
+
+    select * from {{ ref('void_entries') }}
     where effective_at <= {{ as_of() }}
 
 ),
@@ -36,7 +44,9 @@ final as (
         reason,
         actor
     from entries
+    union all
+    select * from void_entries
 
 )
 
-select * from final
+select * from final -- noqa: AM04

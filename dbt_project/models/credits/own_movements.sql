@@ -3,7 +3,8 @@
 {#
   How much of each movement of a prepaid commit or credit is of the segment's own
   amount, not of what was given to it by hand. Draws are known by tranche; whatever else
-  lowers a segment takes its own amount first.
+  lowers a segment takes its own amount first. What a void gives back is the own part of
+  its draw.
 #}
 with
 
@@ -41,6 +42,8 @@ running as (
                 when {{ is_start('ledger.entry_type') }} then 0
                 when ledger.entry_type like '%DEDUCTION'
                     then coalesce(own_deductions.drawn_minor, 0)
+                when ledger.entry_type like '%CREDITED'
+                    then -coalesce(own_deductions.drawn_minor, 0)
                 else greatest(-ledger.amount_minor, 0)
             end
         ) over (

@@ -1,7 +1,7 @@
 {#
   What each tranche has left for open periods. Draws are known by tranche; whatever else
   has lowered the segment (negative entries by hand, also those that take effect later,
-  and what has expired) comes off the first tranches first.
+  what was withdrawn, and what has expired) comes off the first tranches first.
 #}
 with
 
@@ -17,12 +17,26 @@ tranches as (
 
 ),
 
+unposted_entries as (
+
+    select
+        segment_id,
+        amount_minor
+    from {{ ref('unposted_manual_entries') }}
+    union all
+    select
+        segment_id,
+        amount_minor
+    from {{ ref('void_entries') }}
+
+),
+
 unposted as (
 
     select
         segment_id,
         cast(sum(amount_minor) as bigint) as unposted_minor
-    from {{ ref('unposted_manual_entries') }}
+    from unposted_entries
     group by 1
 
 ),

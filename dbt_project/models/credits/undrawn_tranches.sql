@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What closed invoices have not drawn of each tranche, in the order in which a segment
-   gives them. #}
+{# What closed invoices, void ones left out, have not drawn of each tranche, in the
+   order in which a segment gives them. #}
 with
 
 grants as (
@@ -22,13 +22,29 @@ currencies as (
 
 ),
 
-{# Draws of before there were tranches name their segment alone. #}
+drawdowns as (
+
+    select * from {{ ref('stg_books__credit_drawdowns') }}
+
+),
+
+voided_invoices as (
+
+    select * from {{ ref('voided_invoices') }}
+
+),
+
+{# Draws of before there were tranches name their segment alone. What a void invoice
+   drew is there again, in its own tranche. #}
 drawn as (
 
     select
-        coalesce(tranche_id, segment_id) as tranche_id,
-        cast(sum(amount_minor) as bigint) as drawn_minor
-    from {{ ref('stg_books__credit_drawdowns') }}
+        coalesce(drawdowns.tranche_id, drawdowns.segment_id) as tranche_id,
+        cast(sum(drawdowns.amount_minor) as bigint) as drawn_minor
+    from drawdowns
+    left join voided_invoices
+        on drawdowns.invoice_id = voided_invoices.invoice_id
+    where voided_invoices.invoice_id is null
     group by 1
 
 ),

@@ -1,13 +1,15 @@
 {{ config(tags=['reader']) }}
 
-{# Every charge of an invoice in the parts that revenue is recognised by: what each
-   grant covered, and what is left to pay. The parts add up to their line. #}
+{# Every charge of an invoice, if not void, in the parts that revenue is recognised by:
+   what each grant covered, and what is left to pay. The parts add up to their line. #}
 with
 
 lines as (
 
     select * from {{ ref('invoice_lines') }}
-    where not {{ is_applied() }} and not {{ is_in_pricing_unit() }}
+    where
+        not {{ is_applied() }} and not {{ is_in_pricing_unit() }}
+        and status <> 'VOID'
 
 ),
 

@@ -17,33 +17,35 @@ draft_rows as (
 
 closed_invoices as (
 
-    select * from {{ ref('stg_books__invoices') }}
+    select * from {{ ref('closed_invoices') }}
 
 ),
 
 final as (
 
     select
-        line_id,
-        line_key,
-        invoice_id,
-        line_number,
-        line_type,
-        product_id,
-        line_name,
-        pricing_group_values,
-        presentation_group_values,
-        segment_id,
-        applied_to_line_id,
-        quantity,
-        currency,
-        pricing_unit_id,
-        amount,
-        amount_minor,
-        period_start,
-        period_end,
-        'FINALIZED' as status
+        closed_rows.line_id,
+        closed_rows.line_key,
+        closed_rows.invoice_id,
+        closed_rows.line_number,
+        closed_rows.line_type,
+        closed_rows.product_id,
+        closed_rows.line_name,
+        closed_rows.pricing_group_values,
+        closed_rows.presentation_group_values,
+        closed_rows.segment_id,
+        closed_rows.applied_to_line_id,
+        closed_rows.quantity,
+        closed_rows.currency,
+        closed_rows.pricing_unit_id,
+        closed_rows.amount,
+        closed_rows.amount_minor,
+        closed_rows.period_start,
+        closed_rows.period_end,
+        closed_invoices.status
     from closed_rows
+    inner join closed_invoices
+        on closed_rows.invoice_id = closed_invoices.invoice_id
     union all
     select
         draft_rows.line_id,

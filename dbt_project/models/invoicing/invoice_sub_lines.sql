@@ -18,34 +18,36 @@ draft_rows as (
 
 closed_invoices as (
 
-    select * from {{ ref('stg_books__invoices') }}
+    select * from {{ ref('closed_invoices') }}
 
 ),
 
 final as (
 
     select
-        sub_line_id,
-        line_id,
-        invoice_id,
-        sub_line_number,
-        rate_id,
-        override_id,
-        price_model,
-        charge,
-        adjustment_id,
-        tier_start,
-        tier_end,
-        quantity,
-        unit_price,
-        currency,
-        pricing_unit_id,
-        amount,
-        amount_minor,
-        rate_starting_at,
-        rate_ending_before,
-        'FINALIZED' as status
+        closed_rows.sub_line_id,
+        closed_rows.line_id,
+        closed_rows.invoice_id,
+        closed_rows.sub_line_number,
+        closed_rows.rate_id,
+        closed_rows.override_id,
+        closed_rows.price_model,
+        closed_rows.charge,
+        closed_rows.adjustment_id,
+        closed_rows.tier_start,
+        closed_rows.tier_end,
+        closed_rows.quantity,
+        closed_rows.unit_price,
+        closed_rows.currency,
+        closed_rows.pricing_unit_id,
+        closed_rows.amount,
+        closed_rows.amount_minor,
+        closed_rows.rate_starting_at,
+        closed_rows.rate_ending_before,
+        closed_invoices.status
     from closed_rows
+    inner join closed_invoices
+        on closed_rows.invoice_id = closed_invoices.invoice_id
     union all
     select
         draft_rows.sub_line_id,

@@ -1,11 +1,11 @@
 {{ config(tags=['reader']) }}
 
-{# Drafts and closed invoices alike; `status` tells. #}
+{# Drafts and closed invoices, void ones too, alike; `status` tells. #}
 with
 
 closed_invoices as (
 
-    select * from {{ ref('stg_books__invoices') }}
+    select * from {{ ref('closed_invoices') }}
 
 ),
 
@@ -38,7 +38,7 @@ all_invoices as (
     select
         invoice_id,
         invoice_number,
-        'FINALIZED' as status,
+        status,
         customer_id,
         contract_id,
         billing_profile_id,

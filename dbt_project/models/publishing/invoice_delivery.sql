@@ -7,7 +7,7 @@ with
 invoices as (
 
     select * from {{ ref('invoices') }}
-    where status = 'FINALIZED'
+    where status <> 'DRAFT'
 
 ),
 

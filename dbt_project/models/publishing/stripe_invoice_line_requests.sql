@@ -10,7 +10,7 @@ with
 invoices as (
 
     select * from {{ ref('invoices') }}
-    where status = 'FINALIZED'
+    where status <> 'DRAFT'
 
 ),
 
@@ -32,7 +32,7 @@ counted as (
         count(*) over (partition by sent_lines.invoice_id) as sent_line_count
     from {{ ref('invoice_lines') }} as sent_lines
     where
-        sent_lines.status = 'FINALIZED'
+        sent_lines.status <> 'DRAFT'
         and {{ is_sent_to_stripe('sent_lines.') }}
 
 ),

@@ -6,7 +6,7 @@ with
 invoices as (
 
     select * from {{ ref('invoices') }}
-    where status = 'FINALIZED'
+    where status <> 'DRAFT'
 
 ),
 
@@ -67,6 +67,7 @@ final as (
         stripe_account,
         stripe_customer_id,
         case
+            when status = 'VOID' then 'void'
             when stripe_line_count = 0 then 'skip'
             when skips_zero_totals and stripe_subtotal = 0 then 'skip'
             when total_minor < 0 then 'refuse'
@@ -74,21 +75,20 @@ final as (
             else 'send'
         end as publish_action,
         case
+            when status = 'VOID' then 'voided'
             when stripe_line_count = 0 then 'no_lines'
             when skips_zero_totals and stripe_subtotal = 0 then 'zero_total'
             when total_minor < 0 then 'negative_total'
             when stripe_customer_id is null then 'no_stripe_customer'
         end as publish_reason,
         collection_method,
-        case
-            when collection_method = 'send_invoice' then profile_days_until_due
-        end as days_until_due,
+        case when collection_method = 'send_invoice' then profile_days_until_due end
+            as days_until_due,
         is_auto_finalized and not is_held as is_auto_finalized,
         is_held,
         lower(currency) as currency,
         case invoice_type
-            when 'SCHEDULED'
-                then 'Commit purchase ' || {{ date_text('period_start') }}
+            when 'SCHEDULED' then 'Commit purchase ' || {{ date_text('period_start') }}
             else
                 case invoice_type when 'TRUEUP' then 'True-up ' else 'Usage ' end
                 || {{ date_text('period_start') }} || ' to '

@@ -30,13 +30,21 @@ final as (
         case
             when publish_action = 'skip' then 'SKIPPED'
             when has_stripe_invoice then external_status
+            when publish_action = 'void' then 'SKIPPED'
             when journal_state in ('failed', 'refused') then 'INVALID_REQUEST_ERROR'
             else 'QUEUED'
         end as external_status,
         case
-            when not has_stripe_invoice and publish_action = 'skip'
+            when not has_stripe_invoice and publish_action in ('skip', 'void')
                 then cast(null as string)
             when not has_request then 'not_ours_to_send'
+            when publish_action = 'void' and external_status = 'VOID'
+                then cast(null as string)
+            when
+                publish_action = 'void'
+                and external_status in ('PAID', 'PARTIALLY_PAID')
+                then 'void_here_paid_in_stripe'
+            when publish_action = 'void' then 'void_here_not_in_stripe'
             when publish_action = 'refuse' then publish_reason
             when journal_state in ('failed', 'refused') then 'publishing_failed'
             when not has_stripe_invoice then 'not_published'

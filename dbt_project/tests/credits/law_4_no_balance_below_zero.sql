@@ -32,7 +32,7 @@ balances as (
             partition by segment_id
             order by
                 effective_at,
-                {{ entry_order('entry_type', 'amount_minor') }},
+                {{ entry_order('entry_type', 'amount_minor', 'invoice_id') }},
                 entry_id
             rows between unbounded preceding and current row
         ) as segment_balance_minor,
@@ -40,7 +40,7 @@ balances as (
             partition by customer_id, currency
             order by
                 effective_at,
-                {{ entry_order('entry_type', 'amount_minor') }},
+                {{ entry_order('entry_type', 'amount_minor', 'invoice_id') }},
                 entry_id
             rows between unbounded preceding and current row
         ) as wallet_balance_minor

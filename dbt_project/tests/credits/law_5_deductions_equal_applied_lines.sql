@@ -2,13 +2,14 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_ledger_entries'}},
-        'description': 'Deductions that name an invoice = its applied lines, per segment, in minor units.',
+        'description': 'Deductions that name an invoice, less what a void gave back = its applied lines, per segment, in minor units; of a void invoice, nothing.',
     },
 ) }}
 
 {#
   Law 5. The invoice tells the customer what was taken from the balance, the ledger tells
-  finance: where they differ, prepaid money is wrong by the difference.
+  finance: where they differ, prepaid money is wrong by the difference. A void invoice takes
+  nothing: what it had taken has come back, to the cent.
 #}
 with
 
@@ -24,14 +25,35 @@ lines as (
 
 ),
 
+voided_invoices as (
+
+    select * from {{ ref('voided_invoices') }}
+
+),
+
+{# What comes back of them is for law 6. #}
+trueups as (
+
+    select invoice_id from voided_invoices
+    where invoice_type = 'TRUEUP'
+
+),
+
 deducted as (
 
     select
-        invoice_id,
-        segment_id,
-        sum(amount_minor) as deducted_minor
+        entries.invoice_id,
+        entries.segment_id,
+        sum(entries.amount_minor) as deducted_minor
     from entries
-    where entry_type like '%DEDUCTION'
+    left join trueups
+        on entries.invoice_id = trueups.invoice_id
+    where
+        entries.entry_type like '%DEDUCTION'
+        or (
+            {{ is_reversal('entries.entry_type', 'entries.invoice_id') }}
+            and trueups.invoice_id is null
+        )
     group by 1, 2
 
 ),
@@ -39,11 +61,15 @@ deducted as (
 applied as (
 
     select
-        invoice_id,
-        segment_id,
-        sum(amount_minor) as applied_minor
+        lines.invoice_id,
+        lines.segment_id,
+        sum(lines.amount_minor) as applied_minor
     from lines
-    where {{ is_applied() }}
+    left join voided_invoices
+        on lines.invoice_id = voided_invoices.invoice_id
+    where
+        {{ is_applied('lines.') }}
+        and voided_invoices.invoice_id is null
     group by 1, 2
 
 ),

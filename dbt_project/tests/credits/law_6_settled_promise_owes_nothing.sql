@@ -2,14 +2,14 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_ledger_entries'}},
-        'description': 'A settled postpaid commit: obligation, entries by hand, deductions, true-up, rollover and expiration add up to nothing, and the true-up is what its invoice line asks for.',
+        'description': 'A settled postpaid commit: obligation, entries by hand, deductions, true-up, rollover and expiration add up to nothing, and the true-up is what its invoice line asks for, unless it is void.',
     },
 ) }}
 
 {#
   Law 6. What is left over once a promise is settled was never invoiced, or invoiced
   without being owed; a true-up that differs from its line charges another amount than
-  finance sees settled.
+  finance sees settled. A void line asks for nothing.
 #}
 with
 
@@ -25,25 +25,43 @@ lines as (
 
 ),
 
+voided_invoices as (
+
+    select * from {{ ref('voided_invoices') }}
+
+),
+
 promises as (
 
     select
-        segment_id,
-        sum(amount_minor) as left_minor,
-        sum(case when entry_type like '%TRUEUP' then -amount_minor else 0 end)
-            as trued_up_minor,
+        entries.segment_id,
+        sum(entries.amount_minor) as left_minor,
+        sum(
+            case
+                when
+                    entries.entry_type like '%TRUEUP'
+                    or (
+                        {{ is_reversal('entries.entry_type', 'entries.invoice_id') }}
+                        and voided_invoices.invoice_type = 'TRUEUP'
+                    )
+                    then -entries.amount_minor
+                else 0
+            end
+        ) as trued_up_minor,
         max(
             case
                 when
-                    entry_type like '%TRUEUP'
-                    or entry_type like '%ROLLOVER'
-                    or entry_type like '%EXPIRATION'
+                    entries.entry_type like '%TRUEUP'
+                    or entries.entry_type like '%ROLLOVER'
+                    or entries.entry_type like '%EXPIRATION'
                     then 1
                 else 0
             end
         ) as is_settled
     from entries
-    where entry_type like 'POSTPAID%'
+    left join voided_invoices
+        on entries.invoice_id = voided_invoices.invoice_id
+    where entries.entry_type like 'POSTPAID%'
     group by 1
 
 ),
@@ -51,10 +69,14 @@ promises as (
 invoiced as (
 
     select
-        segment_id,
-        sum(amount_minor) as invoiced_minor
+        lines.segment_id,
+        sum(lines.amount_minor) as invoiced_minor
     from lines
-    where line_type = 'commit_trueup'
+    left join voided_invoices
+        on lines.invoice_id = voided_invoices.invoice_id
+    where
+        lines.line_type = 'commit_trueup'
+        and voided_invoices.invoice_id is null
     group by 1
 
 ),

@@ -8,7 +8,7 @@
 
 {#
   Law 3, parts. Revenue is recognised by these parts: a cent too much is recognised
-  twice, a cent too little never.
+  twice, a cent too little never. A void line has none.
 #}
 with
 
@@ -18,6 +18,20 @@ lines as (
     where
         not {{ is_applied() }}
         and not {{ is_in_pricing_unit() }}
+
+),
+
+charged_lines as (
+
+    select
+        line_id,
+        invoice_id,
+        line_type,
+        -- Nothing is owed of a void line.
+        case when status = 'VOID' then 0 else amount_minor end as amount_minor,
+        case when status = 'VOID' then 0 else quantity end as quantity,
+        status = 'VOID' as is_void
+    from lines
 
 ),
 
@@ -35,18 +49,23 @@ parts as (
 final as (
 
     select
-        lines.line_id,
-        lines.invoice_id,
-        lines.amount_minor,
+        charged_lines.line_id,
+        charged_lines.invoice_id,
+        charged_lines.amount_minor,
         parts.amount_minor as parts_minor,
-        lines.quantity,
+        charged_lines.quantity,
         parts.quantity as parts_quantity
-    from lines
+    from charged_lines
     left join parts
-        on lines.line_id = parts.line_id
+        on charged_lines.line_id = parts.line_id
     where
-        coalesce(parts.amount_minor, lines.amount_minor + 1) <> lines.amount_minor
-        or (lines.line_type = 'usage' and parts.quantity <> lines.quantity)
+        (parts.line_id is null and not charged_lines.is_void)
+        or parts.amount_minor <> charged_lines.amount_minor
+        or (charged_lines.is_void and parts.line_id is not null)
+        or (
+            charged_lines.line_type = 'usage'
+            and parts.quantity <> charged_lines.quantity
+        )
 
 )
 
