@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from orchestration.billing_run import CLOSED_NOTHING, close_books
+from orchestration.dbt_runner import Dbt
+from orchestration.duck import connect
+from orchestration.workspace import Workspace
 from tests.rating.metered import OCTOBER, append, write_company
 from tests.support import copy_of, rows, run_all, run_until_close
 
@@ -74,7 +77,7 @@ def send(folder: Path, since: str, until: str) -> None:
 
 @pytest.fixture(scope="module")
 def early(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """13 October: acme has 21.00 left, a dollar above its threshold; beta has nothing."""
+    """13 October: acme has 21.00 left, above its threshold; beta has nothing."""
     folder = tmp_path_factory.mktemp("thresholds") / "company"
     write_company(
         folder,
@@ -263,6 +266,18 @@ def test_what_was_paid_for_what_is_used(over: Path) -> None:
         "select used_minor, paid_minor, free_minor from credits.credit_recognition "
         "where grant_id = 'top-up:2026-10-20T12:00' order by effective_at",
     ) == [(1100, 935, 165), (500, 425, 75)]
+
+
+def test_what_was_topped_up_is_in_the_digest_of_its_close(fired: Path) -> None:
+    folder = copy_of(fired, fired.parent / "altered")
+    workspace = Workspace.load(folder)
+    with connect(workspace.warehouse) as con:
+        con.execute(
+            "update books.threshold_recharges set invoiced_minor = invoiced_minor - 1 "
+            "where contract_id = 'acme'"
+        )
+    red = Dbt(workspace, variables={"as_of": FIRED}).test(["tag:law"]).failed
+    assert "law_7_closes_are_unchanged" in {node.name for node in red}
 
 
 def test_a_preview_shows_what_the_close_would_add(early: Path) -> None:

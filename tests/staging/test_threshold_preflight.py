@@ -1,5 +1,5 @@
-"""Mistakes in balance thresholds: each gives one message that names its place. The price
-book below is correct as it stands."""
+"""Mistakes in balance thresholds: each gives one message that names its place. The
+price book below is correct as it stands."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What contracts can spend whose balance is to be topped up, of thresholds and contracts
-   that are active now. A contract without any grant has nothing to spend. #}
+{# What contracts can spend whose balance is to be topped up, of thresholds and
+   contracts that are active now. A contract without any grant has nothing to spend. #}
 with
 
 thresholds as (

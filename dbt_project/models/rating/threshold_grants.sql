@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What balances were topped up with: facts of the books, whatever the price book says of
-   their thresholds by now. #}
+{# What balances were topped up with: facts of the books, whatever the price book says
+   of their thresholds by now. #}
 with
 
 recharges as (
