@@ -15,6 +15,7 @@ from orchestration import (
     catalog_override_rules,
     catalog_price_rules,
     catalog_renewal_rules,
+    catalog_threshold_rules,
     catalog_unit_rules,
 )
 from orchestration.catalog_findings import FOREVER, Findings
@@ -38,6 +39,7 @@ def check(findings: Findings) -> None:
     catalog_commit_rules.check(findings)
     catalog_renewal_rules.check(findings)
     catalog_hierarchy_rules.check(findings)
+    catalog_threshold_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:
@@ -52,6 +54,7 @@ def _windows(findings: Findings) -> None:
         "commits",
         "credits",
         "recurring_commits",
+        "thresholds",
         "access_schedules",
     ):
         findings.rows(

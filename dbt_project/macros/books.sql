@@ -118,6 +118,17 @@
                 ['reason', 'string'], ['actor', 'string'], ['voided_at', 'timestamp'],
             ],
         }],
+        [10, 'what balances are topped up with', {
+            'threshold_recharges': [
+                ['grant_id', 'string'], ['threshold_id', 'string'],
+                ['contract_id', 'string'], ['customer_id', 'string'],
+                ['currency', 'string'], ['balance_before_minor', 'bigint'],
+                ['amount_minor', 'bigint'], ['invoiced_minor', 'bigint'],
+                ['grant_name', 'string'], ['priority', 'decimal(18, 6)'],
+                ['applicable_product_ids', 'string'], ['starting_at', 'timestamp'],
+                ['ending_before', 'timestamp'],
+            ],
+        }],
         [11, 'what draws cost at list prices', {
             'credit_drawdowns': [['list_amount_minor', 'bigint']],
         }],

@@ -189,6 +189,11 @@
         'voids', close_id, ref('voided_invoices'), is_unposted_void('source_rows')
     )) %}
     {% do statements.append(insert_books(
+        'threshold_recharges', close_id, ref('draft_recharges'),
+        'source_rows.grant_id not in (select grant_id from '
+        ~ ref('stg_books__threshold_recharges') ~ ')'
+    )) %}
+    {% do statements.append(insert_books(
         'credit_balance_snapshots', close_id, ref('draft_balance_snapshots'),
         'source_rows.snapshot_date < cast(' ~ as_of() ~ ' as date)'
     )) %}
@@ -231,6 +236,7 @@
             ~ "coalesce(entries_of_close.row_hashes, '')"
             ~ " || coalesce('/' || snapshots_of_close.row_hashes, '')"
             ~ " || coalesce('/voids/' || voids_of_close.row_hashes, '')"
+            ~ " || coalesce('/recharges/' || recharges_of_close.row_hashes, '')"
         ) }} as content_hash
     from (
         select
@@ -266,6 +272,14 @@
         group by 1
     ) as voids_of_close
         on invoices_of_close.close_id = voids_of_close.close_id
+    left join (
+        select
+            close_id,
+            {{ ordered_concat(recharge_hash(), 'grant_id') }} as row_hashes
+        from {{ source('books', 'threshold_recharges') }}
+        group by 1
+    ) as recharges_of_close
+        on invoices_of_close.close_id = recharges_of_close.close_id
 {%- endmacro %}
 
 {# One hash per segment and close: a single text of every day of every segment would not

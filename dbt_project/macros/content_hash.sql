@@ -79,3 +79,14 @@
         ['change_minor', 'integer'], ['balance_minor', 'integer'],
     ]) }}
 {%- endmacro %}
+
+{# What a balance was topped up with. #}
+{% macro recharge_hash() -%}
+    {{ sha256_text(content_text([
+        ['grant_id', 'text'], ['threshold_id', 'text'], ['contract_id', 'text'],
+        ['customer_id', 'text'], ['currency', 'text'], ['balance_before_minor', 'integer'],
+        ['amount_minor', 'integer'], ['invoiced_minor', 'integer'], ['grant_name', 'text'],
+        ['priority', 'decimal'], ['applicable_product_ids', 'text'],
+        ['starting_at', 'instant'], ['ending_before', 'instant'],
+    ])) }}
+{%- endmacro %}

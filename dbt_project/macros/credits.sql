@@ -271,6 +271,15 @@ remaining_{{ rank }} as (
     end
 {%- endmacro %}
 
+{# An instant in the id of a grant: the day, and the time of day if that is not midnight. #}
+{% macro day_and_time(instant) -%}
+    cast(cast({{ instant }} as date) as string)
+    || case
+        when {{ instant }} = date_trunc('day', {{ instant }}) then ''
+        else 'T' || substr(cast({{ instant }} as string), 12, 5)
+    end
+{%- endmacro %}
+
 {# How often recurring commits come, in months or days; statements are monthly. #}
 {% macro recurrence(frequency, unit) -%}
     case {{ frequency }}

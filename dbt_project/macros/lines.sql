@@ -25,6 +25,18 @@
     ]) }}
 {%- endmacro %}
 
+{# What the purchase of a commit is for: the commit, and when it is invoiced. #}
+{% macro purchase_subject(grant_id, invoice_at) -%}
+    {{ grant_id }} || '/' || cast({{ epoch_micros(invoice_at) }} as string)
+{%- endmacro %}
+
+{# Key of the line of a purchase, as line_key says it. #}
+{% macro purchase_line_key(subject_id) -%}
+    {{ hash_id('lk', [
+        "'commit_purchase'", "''", "'{}'", "'{}'", "'|' || " ~ subject_id,
+    ]) }}
+{%- endmacro %}
+
 {# Whatever sums up others stands after what it sums up. #}
 {% macro line_type_order() -%}
     case lines.line_type

@@ -27,6 +27,7 @@ OWN_IDS = (
     "commit_id",
     "credit_id",
     "recurring_commit_id",
+    "threshold_id",
 )
 # Rows that belong to a row of another file, not to the contract.
 PARTS = (
@@ -35,12 +36,13 @@ PARTS = (
     "grant_specifiers",
     "invoice_schedules",
 )
-# File -> the id that names a grant where a section gives it no other name.
+# File -> the id that names a grant, where a section gives it no other name.
 GRANTS = {
     "commits": "commit_id",
     "credits": "credit_id",
     "recurring_commits": "recurring_commit_id",
 }
+NAMES = {**GRANTS, "thresholds": "threshold_id"}
 
 
 def sections(page: Path, outcome: str) -> dict[str, Tables]:
@@ -167,8 +169,8 @@ def own_row(section: str, name: str, row: Mapping[str, str]) -> dict[str, str]:
         )
     if name not in PARTS:
         own["contract_id"] = contract_name(customer, row)
-    if name in GRANTS:
-        own = {"name": row[GRANTS[name]], **own}
+    if name in NAMES:
+        own = {"name": row[NAMES[name]], **own}
     if name in ("commits", "credits"):
         own |= {"customer_id": customer, "currency": "USD"}
     if name == "commits":

@@ -5,7 +5,7 @@ with
 
 grants as (
 
-    select * from {{ ref('credit_grants') }}
+    select * from {{ ref('granted_segments') }}
 
 ),
 

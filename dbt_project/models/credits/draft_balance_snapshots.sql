@@ -18,7 +18,7 @@ revisions as (
 
 grants as (
 
-    select * from {{ ref('credit_grants') }}
+    select * from {{ ref('granted_segments') }}
 
 ),
 

@@ -1,43 +1,29 @@
-{#
-  What the ledger would get beyond the books: starts, one deduction per segment and open
-  invoice, what operators decided on, ends of segments. `posts_at_close`: does the next close write it?
-#}
+{# What the ledger would get beyond the books: movements of what was granted, and the
+   start of each balance that is topped up. #}
 with
 
-grants as (
+movements as (
 
-    select * from {{ ref('credit_grants') }}
-
-),
-
-deductions as (
-
-    select * from {{ ref('draft_deductions') }}
+    select * from {{ ref('draft_movements') }}
 
 ),
 
-segment_ends as (
-
-    select * from {{ ref('segment_ends') }}
-
-),
-
-manual_entries as (
-
-    select * from {{ ref('draft_manual_entries') }}
-
-),
-
-posted_entries as (
-
-    select * from {{ ref('stg_books__ledger_entries') }}
-
-),
-
-entries as (
+recharges as (
 
     select
-        {{ start_entry_type('grant_type') }} as entry_type,
+        *,
+        {{ start_entry_type('grant_type') }} as entry_type
+    from {{ ref('draft_recharges') }}
+
+),
+
+final as (
+
+    select * from movements
+    union all
+    select
+        {{ hash_id('le', ['entry_type', 'segment_id', "''"]) }} as entry_id,
+        entry_type,
         grant_id,
         segment_id,
         customer_id,
@@ -45,61 +31,11 @@ entries as (
         currency,
         amount_minor,
         true as posts_at_close,
-        starting_at as effective_at
-    from grants
-    where
-        starting_at <= {{ as_of() }}
-        and rolled_over_from is null
-    union all
-    select
-        grant_type || '_AUTOMATED_INVOICE_DEDUCTION' as entry_type,
-        grant_id,
-        segment_id,
-        customer_id,
-        invoice_id,
-        currency,
-        -drawn_minor as amount_minor,
-        is_closable as posts_at_close,
-        effective_at
-    from deductions
-    union all
-    select
-        entry_type,
-        grant_id,
-        segment_id,
-        customer_id,
-        invoice_id,
-        currency,
-        -left_minor as amount_minor,
-        posts_at_close,
-        ending_before as effective_at
-    from segment_ends
-
-),
-
-identified as (
-
-    select
-        {{ hash_id('le', ['entry_type', 'segment_id', "coalesce(invoice_id, '')"]) }}
-            as entry_id,
-        *
-    from entries
-
-),
-
-final as (
-
-    select
-        identified.*,
+        starting_at as effective_at,
         cast(null as string) as source_id,
         cast(null as string) as reason,
         cast(null as string) as actor
-    from identified
-    left join posted_entries
-        on identified.entry_id = posted_entries.entry_id
-    where posted_entries.entry_id is null
-    union all
-    select * from manual_entries
+    from recharges
 
 )
 

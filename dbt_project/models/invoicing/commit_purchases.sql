@@ -1,18 +1,51 @@
 {{ config(materialized='view') }}
 
 {#
-  What prepaid commits are to be invoiced by now and no closed invoice has asked for yet.
+  What prepaid commits are to be invoiced by now and no closed invoice has asked for yet,
+  and what this run tops balances up with.
   Amounts of one contract and one day share an invoice; what is added to a day whose
   invoice is closed gets the next one.
 #}
 with
 
+recharges as (
+
+    select
+        *,
+        {{ purchase_subject('grant_id', 'starting_at') }} as subject_id
+    from {{ ref('draft_recharges') }}
+
+),
+
+asked as (
+
+    {% set purchase = [
+        'grant_id', 'grant_name', 'customer_id', 'contract_id', 'subject_id',
+        'currency', 'minor_unit',
+    ] | join(', ') -%}
+    select
+        {{ purchase }},
+        line_key,
+        amount_minor,
+        invoice_at
+    from {{ ref('commit_invoice_schedules') }}
+    union all
+    select
+        {{ purchase }},
+        {{ purchase_line_key('subject_id') }} as line_key,
+        invoiced_minor as amount_minor,
+        starting_at as invoice_at
+    from recharges
+
+),
+
 schedules as (
 
     select
         *,
+        'commit_purchase' as line_type,
         cast(date_trunc('day', invoice_at) as timestamp) as invoice_day
-    from {{ ref('commit_invoice_schedules') }}
+    from asked
     where
         invoice_at <= {{ as_of() }}
         and amount_minor > 0

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What prepaid commits ask to be invoiced, and when: by their schedules, and what
-   recurring commits cost, when each begins. #}
+{# What prepaid commits ask to be invoiced, and when: by their schedules; what recurring
+   commits cost, when each begins; and what balances were topped up with. #}
 with
 
 schedules as (
@@ -20,6 +20,12 @@ commits as (
 recurring_grants as (
 
     select * from {{ ref('recurring_grants') }}
+
+),
+
+threshold_grants as (
+
+    select * from {{ ref('threshold_grants') }}
 
 ),
 
@@ -44,9 +50,12 @@ asked as (
     inner join commits
         on schedules.grant_id = commits.grant_id
     where not commits.do_not_invoice
+    {% for grants, kind in [
+        ('recurring_grants', 'recurring_commit'), ('threshold_grants', 'threshold'),
+    ] -%}
     union all
     select
-        'recurring_commit' as declared_as,
+        '{{ kind }}' as declared_as,
         grant_id,
         grant_name,
         customer_id,
@@ -54,10 +63,11 @@ asked as (
         currency,
         invoice_amount as amount,
         starting_at as invoice_at
-    from recurring_grants
+    from {{ grants }}
     where
         not do_not_invoice
         and invoice_amount > 0
+    {% endfor %}
 
 ),
 
@@ -65,14 +75,7 @@ priced as (
 
     select
         asked.*,
-        'commit_purchase' as line_type,
-        cast(null as string) as product_id,
-        '{}' as pricing_group_values,
-        '{}' as presentation_group_values,
-        cast(null as string) as segment_id,
-        asked.grant_id || '/'
-        || cast({{ epoch_micros('asked.invoice_at') }} as string) as subject_id,
-        cast(null as string) as pricing_unit_id,
+        {{ purchase_subject('asked.grant_id', 'asked.invoice_at') }} as subject_id,
         {{ to_minor('asked.amount', 'currencies.minor_unit_factor') }} as amount_minor,
         currencies.minor_unit
     from asked
@@ -84,18 +87,18 @@ priced as (
 final as (
 
     select
-        {{ line_key('priced') }} as line_key,
-        priced.line_type,
-        priced.declared_as,
-        priced.grant_id,
-        priced.grant_name,
-        priced.customer_id,
-        priced.contract_id,
-        priced.subject_id,
-        priced.currency,
-        priced.amount_minor,
-        priced.minor_unit,
-        priced.invoice_at
+        {{ purchase_line_key('subject_id') }} as line_key,
+        'commit_purchase' as line_type,
+        declared_as,
+        grant_id,
+        grant_name,
+        customer_id,
+        contract_id,
+        subject_id,
+        currency,
+        amount_minor,
+        minor_unit,
+        invoice_at
     from priced
 
 )

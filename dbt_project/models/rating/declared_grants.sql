@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
-{# Every grant that the price book says: commits, credits, and those that recurring
-   commits have made so far. `declared_as` and `declared_id` say which row of which file it is. #}
+{# Every grant that the price book says: commits, credits, those that recurring commits
+   have made so far, and what balances were topped up with. `declared_as` and `declared_id`
+   say which row of which file it is. #}
 with
 
 commits as (
@@ -46,20 +47,33 @@ recurring_grants as (
 
 ),
 
+threshold_grants as (
+
+    select * from {{ ref('threshold_grants') }}
+
+),
+
 final as (
 
     {% for grants, kind, cost in [
         ('costed_commits', 'commit', 'cost_basis'),
         ('credits', 'credit', 'invoice_amount'),
+        ('recurring_grants', 'recurring_commit', 'invoice_amount'),
+        ('threshold_grants', 'threshold', 'invoice_amount'),
     ] -%}
+    {% set is_declared_itself = kind in ('commit', 'credit') -%}
     select
         grant_type,
         grant_id,
         '{{ kind }}' as declared_as,
-        grant_id as declared_id,
+        {{ 'grant' if is_declared_itself else kind }}_id as declared_id,
         grant_name,
         customer_id,
+        {% if is_declared_itself -%}
         coalesce(contract_id, applicable_contract_ids) as applicable_contract_ids,
+        {% else -%}
+        contract_id as applicable_contract_ids,
+        {% endif -%}
         currency,
         applicable_product_ids,
         applicable_product_tags,
@@ -68,36 +82,21 @@ final as (
         amount,
         {{ cost }} as invoice_amount,
         priority,
-        rate_type,
+        {{ "'LIST_RATE' as " if kind == 'threshold' }}rate_type,
+        {% if is_declared_itself -%}
         rollover_fraction,
         created_at,
+        {% else -%}
+        cast(null as {{ unit_price_type() }}) as rollover_fraction,
+        starting_at as created_at,
+        {% endif -%}
         starting_at,
         ending_before
     from {{ grants }}
+    {% if not loop.last -%}
     union all
-    {% endfor -%}
-    select
-        grant_type,
-        grant_id,
-        'recurring_commit' as declared_as,
-        recurring_commit_id as declared_id,
-        grant_name,
-        customer_id,
-        contract_id as applicable_contract_ids,
-        currency,
-        applicable_product_ids,
-        applicable_product_tags,
-        child_access,
-        child_contract_ids,
-        amount,
-        invoice_amount,
-        priority,
-        rate_type,
-        cast(null as {{ unit_price_type() }}) as rollover_fraction,
-        starting_at as created_at,
-        starting_at,
-        ending_before
-    from recurring_grants
+    {% endif -%}
+    {% endfor %}
 
 )
 

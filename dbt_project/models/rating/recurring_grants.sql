@@ -45,11 +45,7 @@ timed as (
 final as (
 
     select
-        recurring_commit_id || ':' || cast(cast(access_start as date) as string)
-        || case
-            when access_start = date_trunc('day', access_start) then ''
-            else 'T' || substr(cast(access_start as string), 12, 5)
-        end as grant_id,
+        recurring_commit_id || ':' || {{ day_and_time('access_start') }} as grant_id,
         customer_id,
         contract_id,
         grant_name,

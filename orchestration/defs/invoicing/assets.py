@@ -35,6 +35,7 @@ EARLIER_LAWS = (
     + [
         dg.AssetKey(["credits", "draft_ledger_entries"]),
         dg.AssetKey(["credits", "credit_drawdowns"]),
+        dg.AssetKey(["credits", "draft_recharges"]),
         dg.AssetKey(["rating", "rated_usage"]),
     ],
     partitions_def=billing_months,
