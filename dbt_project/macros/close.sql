@@ -104,9 +104,15 @@
         'select count(*) as attempts from (' ~ written | join(' union ') ~ ') as written '
         ~ 'where close_id not in (select close_id from books.closes)'
     )[0].attempts | int %}
+    {# Instructions are not part of a build: what an operator said after a close of the
+       same build is posted by a close of its own. #}
+    {% set done = fetch_rows(
+        'select count(*) as closes from books.closes as closes inner join '
+        ~ ref('stg_ops__build') ~ ' as build on closes.build_id = build.build_id'
+    )[0].closes | int %}
     {% set rows = fetch_rows(
-        'select ' ~ hash_id('cl', ['build_id', "'" ~ dead ~ "'"]) ~ ' as close_id from '
-        ~ ref('stg_ops__build')
+        'select ' ~ hash_id('cl', ['build_id', "'" ~ (dead + done) ~ "'"])
+        ~ ' as close_id from ' ~ ref('stg_ops__build')
     ) %}
     {{ return(rows[0].close_id) }}
 {%- endmacro %}

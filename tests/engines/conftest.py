@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ RANDOM_MONTH = Month(datetime(2026, 9, 1), 30 * 24)
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 
 AGGREGATIONS = ("MAX", "MIN", "LATEST", "UNIQUE", "AVG", "TIME_WEIGHTED_SUM")
+
+SMALLEST = Decimal("0.000000000001")
 
 # Text that one engine or the other takes for syntax, in group values and in a name.
 NASTY_PROJECTS = (
@@ -120,6 +123,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         meter_everything(folder)
         contract_at_random(folder)
         share_a_commit(folder)
+        sell_by_commit(folder)
         if closing != CLOSINGS[0]:
             come_late(folder)
             use_at_random(folder)
@@ -237,6 +241,24 @@ def share_a_commit(folder: Path) -> None:
         (row,) = (row for row in table if row[key] == value)
         row |= columns
         write(folder, name, table)
+
+
+def sell_by_commit(folder: Path) -> None:
+    """The commit of the third customer pays prices of its own."""
+    path = folder / "catalog" / "rates.csv"
+    with path.open(newline="") as file:
+        rates = list(csv.DictReader(file))
+    for row in rates:
+        if row["price_model"] == "flat" and Decimal(row["unit_price"] or 0) > 0:
+            half = Decimal(row["unit_price"]) / 2
+            row["commit_rate"] = f"{half:.12f}" if half >= SMALLEST else ""
+    write(folder, "rates", rates)
+    path = folder / "catalog" / "commits.csv"
+    with path.open(newline="") as file:
+        commits = list(csv.DictReader(file))
+    for row in commits:
+        row["rate_type"] = "COMMIT_RATE"
+    write(folder, "commits", commits)
 
 
 def use_at_random(folder: Path) -> None:

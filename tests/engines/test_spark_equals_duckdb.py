@@ -53,13 +53,24 @@ TABLES = (
     "publishing.stripe_invoice_line_requests",
     "publishing.stripe_invoice_requests",
     "rating.grant_contracts",
+    "rating.grant_prices",
     "rating.known_usage",
     "rating.known_values",
+    "rating.piece_prices",
     "rating.rated_tiers",
     "rating.rated_usage",
+    "rating.slice_pieces",
     "rating.usage_by_period",
     "staging.currencies",
 )
+
+
+def test_a_commit_pays_prices_of_its_own(engines: Engines) -> None:
+    found = engines.spark.warehouse.rows(
+        "select count(*) as draws from books.credit_drawdowns "
+        "where amount_minor < list_amount_minor"
+    )
+    assert found[0]["draws"] > 0
 
 
 def test_a_child_draws_on_its_parent(engines: Engines) -> None:

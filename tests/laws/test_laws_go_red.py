@@ -450,6 +450,15 @@ STATEMENTS = [
         "delete from credits.credit_grants where grant_id = 'acme-commit'",
     ),
     Case(
+        "a commit pays a price of its own where a flat amount is charged",
+        {"check_commit_prices_are_plain"},
+        "update rating.step_charges set charge = 'flat' where slice_id in"
+        " (select min(slice_id) from rating.rated_usage where rating_basis = 'open');"
+        "insert into rating.grant_prices by name"
+        " select slice_id, 'CREDIT' as grant_type from rating.rated_usage"
+        " where rating_basis = 'open'",
+    ),
+    Case(
         "two invoices share a number",
         {"check_invoice_numbers_are_unique"},
         "update invoicing.draft_invoices set invoice_number = '2026-11-SAME'",

@@ -167,6 +167,8 @@ def own_row(section: str, name: str, row: Mapping[str, str]) -> dict[str, str]:
         own["child_contract_ids"] = "|".join(
             member(section, child) for child in listed.split("|")
         )
+    if named := own.get("commit_ids"):
+        own["commit_ids"] = "|".join(f"{section}-{grant}" for grant in named.split("|"))
     if name not in PARTS:
         own["contract_id"] = contract_name(customer, row)
     if name in NAMES:
