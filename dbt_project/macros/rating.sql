@@ -366,7 +366,7 @@
 
 {# Does an override say what commits and credits pay, and nothing about list prices? #}
 {% macro is_for_commits() -%}
-    (coalesce(is_commit_specific, false) or coalesce(target, '') = 'COMMIT_RATE')
+    (coalesce(is_commit_specific, false) or coalesce(price_target, '') = 'COMMIT_RATE')
 {%- endmacro %}
 
 {# Is an override's alternative for what this grant pays for? One that names no grant is

@@ -30,7 +30,7 @@ final as (
         overrides.contract_id,
         contracts.customer_id,
         overrides.override_type,
-        overrides.target,
+        overrides.price_target,
         overrides.is_commit_specific,
         overrides.multiplier,
         case

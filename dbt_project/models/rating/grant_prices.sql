@@ -78,7 +78,7 @@ ranked as (
     left join overrides
         on
             paid.contract_id = overrides.contract_id
-            and paid.price_target = overrides.target
+            and paid.price_target = overrides.price_target
             and {{ is_in_window('paid.slice_start', 'overrides') }}
             and {{ is_for_grant('overrides', 'paid') }}
             and {{ is_in_scope('paid', 'overrides') }}

@@ -3,7 +3,7 @@ select
     contract_id,
     override_type,
     multiplier,
-    coalesce(target, 'LIST_RATE') as target,
+    coalesce(target, 'LIST_RATE') as price_target,
     coalesce(is_commit_specific, false) as is_commit_specific,
     cast(priority as decimal(18, 12)) as priority,
     coalesce(
