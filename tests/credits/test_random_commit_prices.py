@@ -305,7 +305,7 @@ def company(
 ) -> Path:
     folder = tmp_path_factory.mktemp("random-prices") / "company"
     write_workspace(folder, *company_of(accounts), random.Random(SEED))
-    run_until_close(folder, "2026-11-02T01:00", backfill=True)
+    run_until_close(folder, "2026-11-02T01:00", schema_tests=True, backfill=True)
     return folder
 
 

@@ -232,7 +232,7 @@ def drawn(
     folder = tmp_path_factory.mktemp("entries") / "company"
     write_workspace(folder, *company_of(accounts), random.Random(SEED))
     enter(folder, accounts, entries)
-    run_until_close(folder, "2026-11-01T01:00", backfill=True)
+    run_until_close(folder, "2026-11-01T01:00", schema_tests=True, backfill=True)
     found: dict[tuple[Any, ...], int] = {}
     for row in rows(folder, DRAWS):
         key = (

@@ -38,7 +38,7 @@ def company(
     folder = tmp_path_factory.mktemp("families") / "company"
     tables, events = company_of_families(families)
     write_workspace(folder, tables, events, random.Random(SEED))
-    run_until_close(folder, "2026-11-01T01:00", backfill=True)
+    run_until_close(folder, "2026-11-01T01:00", schema_tests=True, backfill=True)
     return folder
 
 

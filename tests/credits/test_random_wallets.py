@@ -114,7 +114,7 @@ def company(
 ) -> Path:
     folder = tmp_path_factory.mktemp("random") / "company"
     write_workspace(folder, *company_of(accounts), random.Random(SEED))
-    run_until_close(folder, "2026-11-01T01:00", backfill=True)
+    run_until_close(folder, "2026-11-01T01:00", schema_tests=True, backfill=True)
     return folder
 
 

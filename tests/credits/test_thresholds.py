@@ -107,7 +107,7 @@ def over(fired: Path) -> Path:
     """2 November: October is closed."""
     folder = copy_of(fired, fired.parent / "over")
     send(folder, "2026-10-20", "2026-11-02")
-    run_until_close(folder, OVER, backfill=True)
+    run_until_close(folder, OVER, schema_tests=True, backfill=True)
     return folder
 
 

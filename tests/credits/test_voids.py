@@ -182,7 +182,7 @@ def voided(october: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert [done.exit_code for done in given] == [0] * 5, [x.output for x in given]
     (folder / "events" / "november.ndjson").write_text(events("2026-11"))
-    run_until_close(folder, "2026-11-15", backfill=True)
+    run_until_close(folder, "2026-11-15", schema_tests=True, backfill=True)
     return folder
 
 
@@ -190,7 +190,7 @@ def voided(october: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def november(voided: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """November is closed."""
     folder = copy_of(voided, tmp_path_factory.mktemp("november") / "company")
-    run_until_close(folder, "2026-12-02", backfill=True)
+    run_until_close(folder, "2026-12-02", schema_tests=True, backfill=True)
     return folder
 
 

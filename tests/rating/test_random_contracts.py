@@ -43,7 +43,7 @@ def billed(
     accounts = random_accounts(dice, CUSTOMERS)
     write_workspace(folder, *company_of(accounts), dice)
     check_workspace(Workspace.load(folder))
-    run_until_close(folder, "2026-11-01T01:00", backfill=True)
+    run_until_close(folder, "2026-11-01T01:00", schema_tests=True, backfill=True)
     return folder, accounts
 
 

@@ -235,7 +235,7 @@ def billed(
     folder = tmp_path_factory.mktemp("limits") / "company"
     contracts = write_company(folder)
     check_workspace(Workspace.load(folder))
-    run_until_close(folder, "2026-11-01T01:00", backfill=True)
+    run_until_close(folder, "2026-11-01T01:00", schema_tests=True, backfill=True)
     return folder, {
         name: adjusted(
             contract.charges,
