@@ -244,12 +244,12 @@ def share_a_commit(folder: Path) -> None:
 
 
 def sell_by_commit(folder: Path) -> None:
-    """The commit of the third customer pays prices of its own."""
+    """Commits pay half of the list prices."""
     path = folder / "catalog" / "rates.csv"
     with path.open(newline="") as file:
         rates = list(csv.DictReader(file))
     for row in rates:
-        if row["price_model"] == "flat" and Decimal(row["unit_price"] or 0) > 0:
+        if row["rate_card_id"].startswith("list-") and row["price_model"] == "flat":
             half = Decimal(row["unit_price"]) / 2
             row["commit_rate"] = f"{half:.12f}" if half >= SMALLEST else ""
     write(folder, "rates", rates)

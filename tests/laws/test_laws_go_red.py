@@ -172,7 +172,8 @@ STATEMENTS = [
     Case(
         "a grant paid more than the line applies",
         {"law_3_applied_equals_covered"},
-        "update books.credit_drawdowns set amount_minor = amount_minor - 1"
+        "update books.credit_drawdowns set amount_minor = amount_minor - 1,"
+        " list_amount_minor = list_amount_minor - 1"
         " where currency = 'JPY'",
     ),
     Case(
@@ -188,7 +189,8 @@ STATEMENTS = [
     Case(
         "more counts towards a promise than the line is worth",
         {"law_3_applied_equals_covered"},
-        "update credits.credit_drawdowns set amount_minor = amount_minor + 1"
+        "update credits.credit_drawdowns set amount_minor = amount_minor + 1,"
+        " list_amount_minor = list_amount_minor + 1"
         " where customer_id = 'acme' and amount_minor = 10;"
         + _COUNTED.format("amount_minor = amount_minor - 1")
         + ";"
