@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# Entries that operators decided on and that have taken effect, by hand or by a void:
    the next close posts them. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   What is withdrawn from the segments of a prepaid commit because a purchase invoice of it

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# What closed invoices, void ones left out, have not drawn of each tranche, in the
    order in which a segment gives them. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# Entries that voids bring and the books do not have yet, also what takes effect only
    later: what comes back, what of it expires at once, and what is withdrawn. #}

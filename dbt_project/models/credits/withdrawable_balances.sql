@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# What may be withdrawn from each segment of a prepaid commit: all that is posted, and
    what the next close posts by hand or gives back. Open periods come after. #}

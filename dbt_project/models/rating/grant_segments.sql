@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# The access segments of every grant. What rolls over has no amount of its own: the
    books say what the segment before it left. #}

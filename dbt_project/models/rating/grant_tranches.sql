@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# What a segment is made of: its own amount, and each later increase from its own
    instant on. A charge before that instant never draws on it, so rating cuts usage where

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# When a customer's charges may begin or cease to draw on a grant: with a tranche of
    its own or of its parent's, and with the parent's contract. #}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {# Days that are cut into hours: a grant that may be drawn on, an override of what
    grants pay, a discount or a limit starts or ends within them, or a reduction goes by the order of time. #}
