@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=deep_view()) }}
 
 {#
   Grant by grant over all charges of a wallet: each takes, within its window, scope and
