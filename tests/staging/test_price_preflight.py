@@ -375,7 +375,8 @@ EDITS = [
         "ten,,region=eu,",
         3,
         "override_id, product_id, product_tags, billing_frequency, "
-        "pricing_group_values, presentation_group_values",
+        "pricing_group_values, presentation_group_values, commit_ids, "
+        "recurring_commit_ids",
         "stands already in row 2",
     ),
     Edit(
