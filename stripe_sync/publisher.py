@@ -200,6 +200,23 @@ class PublishRun:
                 attempt_started_at=now,
                 last_error=None,
             )
+        return self._attempts(
+            request,
+            row,
+            lambda caller, number: self._once(
+                request, caller, wanted, fresh=fresh and number == 1
+            ),
+        )
+
+    def _attempts(
+        self,
+        request: InvoiceRequest,
+        row: JournalRow,
+        attempt: Callable[[Caller, int], PublishResult],
+    ) -> PublishResult:
+        """`attempt` with its number from 1, again where Stripe itself has failed, until
+        it returns or the policy's passes are used up."""
+        now = self.clock()
         caller = Caller(
             self.clients[request.account],
             self.journal,
@@ -211,7 +228,7 @@ class PublishRun:
             if now - caller.row.attempt_started_at > KEY_AGE:
                 caller.row = self.journal.next_attempt(caller.row, now=now)
             try:
-                return self._once(request, caller, wanted, fresh=fresh and number == 1)
+                return attempt(caller, number)
             except Stop as stop:
                 return self._stopped(caller, stop)
             except stripe.StripeError as error:

@@ -13,18 +13,14 @@ from datetime import datetime
 from typing import Any
 
 import stripe
-from sqlalchemy.exc import SQLAlchemyError
 
 from .calls import Caller
-from .clients import redact
 from .drafts import Drafts, Stop, delete_draft
-from .journal import JournalRow, PublishJournal
+from .journal import PublishJournal
 from .publisher import (
-    KEY_AGE,
     PublishPolicy,
     PublishRun,
     failure,
-    log,
     result_of,
     utc_now,
 )
@@ -73,40 +69,12 @@ class _VoidRun(PublishRun):
             row = self.journal.intend(
                 request, "", environment=self.environment, now=now, state="voiding"
             )
-        return self._void(request, row, look=look or row.stripe_invoice_id is None)
-
-    def _void(
-        self, request: InvoiceRequest, row: JournalRow, *, look: bool
-    ) -> PublishResult:
-        now = self.clock()
-        caller = Caller(
-            self.clients[request.account],
-            self.journal,
+        look = look or row.stripe_invoice_id is None
+        return self._attempts(
+            request,
             row,
-            clock=self.clock,
-            retry=self.policy.retry,
+            lambda caller, _: self._withdraw(request, caller, look=look),
         )
-        for _ in range(self.policy.passes):
-            if now - caller.row.attempt_started_at > KEY_AGE:
-                caller.row = self.journal.next_attempt(caller.row, now=now)
-            try:
-                return self._withdraw(request, caller, look=look)
-            except Stop as stop:
-                return self._stopped(caller, stop)
-            except stripe.StripeError as error:
-                self._failed(caller, error)
-                if (error.http_status or 0) < 500:
-                    break
-            except SQLAlchemyError:
-                raise
-            except Exception as error:
-                log.exception("invoice %s", request.invoice_id)
-                text = redact(f"internal: {type(error).__name__}: {error}")
-                caller.row = self.journal.change(
-                    caller.row, now=self.clock(), state="failed", last_error=text
-                )
-                break
-        return replace(result_of(caller.row), requests=caller.sent)
 
     def _withdraw(
         self, request: InvoiceRequest, caller: Caller, *, look: bool

@@ -16,6 +16,22 @@ commit_overrides as (
 
 ),
 
+windows as (
+
+    select
+        customer_id,
+        starting_at,
+        ending_before
+    from grant_windows
+    union all
+    select
+        customer_id,
+        starting_at,
+        ending_before
+    from commit_overrides
+
+),
+
 adjustments as (
 
     select
@@ -73,25 +89,13 @@ final as (
     select distinct
         customer_id,
         cast(starting_at as date) as usage_date
-    from grant_windows
+    from windows
     where starting_at <> date_trunc('day', starting_at)
     union
     select distinct
         customer_id,
         cast(ending_before as date) as usage_date
-    from grant_windows
-    where ending_before <> date_trunc('day', ending_before)
-    union
-    select distinct
-        customer_id,
-        cast(starting_at as date) as usage_date
-    from commit_overrides
-    where starting_at <> date_trunc('day', starting_at)
-    union
-    select distinct
-        customer_id,
-        cast(ending_before as date) as usage_date
-    from commit_overrides
+    from windows
     where ending_before <> date_trunc('day', ending_before)
     union
     select distinct
