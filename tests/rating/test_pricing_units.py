@@ -359,7 +359,7 @@ select
 @pytest.mark.parametrize(
     ("unit", "limit", "check"),
     [
-        ("gems", None, "unit_conversion_charges_required"),
+        ("gems", None, "check_money_is_never_null"),
         ("credits", "minimums", "check_amounts_are_in_one_unit"),
         ("credits", "maximums", "check_amounts_are_in_one_unit"),
     ],
