@@ -163,8 +163,8 @@
     end
 {%- endmacro %}
 
-{# What the grants of one rank take of what the rank before left, and what they leave:
-   price_of_rest, prefix_draw and taken_quantity, one after the other. #}
+{# What the grants of one rank take of what the rank before left: price_of_rest,
+   prefix_draw and taken_quantity, one after the other. #}
 {% macro draw_rank(rank) -%}
 offered_{{ rank }} as (
 
@@ -206,7 +206,10 @@ taken_{{ rank }} as (
     from drawn_{{ rank }}
 
 ),
+{%- endmacro %}
 
+{# What the grants of one rank leave to the next. #}
+{% macro leave_rest(rank, taken) -%}
 remaining_{{ rank }} as (
 
     select
@@ -220,7 +223,7 @@ remaining_{{ rank }} as (
         piece_quantity,
         remaining_minor - drawn_minor as remaining_minor,
         {{ to_quantity('remaining_quantity - taken_quantity') }} as remaining_quantity
-    from taken_{{ rank }}
+    from {{ taken }}
     where
         last_rank > {{ rank }}
         and case
@@ -229,6 +232,116 @@ remaining_{{ rank }} as (
         end
 
 ),
+{%- endmacro %}
+
+{# What the grants of one rank took; `remaining_quantity` is what they found. #}
+{% macro drawn_by(rank, taken) -%}
+    select
+        tranche_id,
+        segment_id,
+        slice_id,
+        cast({{ rank }} as bigint) as wallet_rank,
+        drawn_minor,
+        piece_id,
+        list_minor,
+        piece_quantity,
+        remaining_quantity,
+        taken_quantity
+    from {{ taken }}
+    where drawn_minor > 0 or taken_quantity > 0
+{%- endmacro %}
+
+{% macro payable() -%}
+payable_lines as (
+
+    select * from {{ ref('payable_lines') }}
+
+),
+
+piece_prices as (
+
+    select * from {{ ref('piece_prices') }}
+
+),
+{%- endmacro %}
+
+{# The charges before the first rank. #}
+{% macro opening_charges() -%}
+line_depths as (
+
+    select
+        line_id,
+        max(wallet_rank) as last_rank
+    from payable_lines
+    group by 1
+
+),
+
+remaining_0 as (
+
+    select
+        charges.slice_id,
+        charges.piece_id,
+        charges.line_id,
+        charges.charge_rank,
+        charges.slice_start,
+        line_depths.last_rank,
+        charges.amount_minor as list_minor,
+        charges.piece_quantity,
+        charges.amount_minor as remaining_minor,
+        charges.piece_quantity as remaining_quantity
+    from {{ ref('drawable_charges') }} as charges
+    inner join line_depths
+        on charges.line_id = line_depths.line_id
+
+),
+{%- endmacro %}
+
+{# Is a wallet too deep to be drawn on in one statement? Spark's analyzer takes minutes for
+   twenty ranks and gives up on sixty, so there each rank has a table of its own. #}
+{% macro is_drawn_in_steps(depth) -%}
+    {{ return(adapter.dispatch('is_drawn_in_steps', 'meterhouse')(depth)) }}
+{%- endmacro %}
+{% macro default__is_drawn_in_steps(depth) -%}
+    {{ return(false) }}
+{%- endmacro %}
+{% macro spark__is_drawn_in_steps(depth) -%}
+    {{ return(depth > 3) }}
+{%- endmacro %}
+
+{% macro taken_at(rank) -%}
+    {{ this.schema }}.{{ this.identifier }}__rank_{{ rank }}
+{%- endmacro %}
+
+{# Rank by rank of a deep wallet, what is taken of each charge that is left. #}
+{% macro draw_in_steps(depth) -%}
+    {% for rank in range(1, depth + 1) if is_drawn_in_steps(depth) %}
+        {% do run_query('drop table if exists ' ~ taken_at(rank)) %}
+        {% call statement('step') %}
+            create table {{ taken_at(rank) }} {{ storage_clause() }} as
+            with
+            {{ payable() }}
+            {% if rank == 1 -%}
+            {{ opening_charges() }}
+            {%- else -%}
+            {{ leave_rest(rank - 1, taken_at(rank - 1)) }}
+            {%- endif %}
+            {{ draw_rank(rank) }}
+            final as (
+
+                select * from taken_{{ rank }}
+
+            )
+
+            select * from final
+        {% endcall %}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro drop_steps(depth) -%}
+    {% for rank in range(1, depth + 1) if is_drawn_in_steps(depth) %}
+        {% do run_query('drop table if exists ' ~ taken_at(rank)) %}
+    {% endfor %}
 {%- endmacro %}
 
 {# Type of the entry that a segment opens with: what is owed of a promise is no

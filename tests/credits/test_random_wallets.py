@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,13 @@ def drawn(company: Path) -> Draws:
 
 
 def found_draws(folder: Path) -> dict[tuple[Any, ...], int]:
+    return draws_of(rows(folder, DRAWS))
+
+
+def draws_of(table: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], int]:
+    """What a query for the draws found, by what was drawn and what it paid."""
     found: dict[tuple[Any, ...], int] = {}
-    for row in rows(folder, DRAWS):
+    for row in table:
         key = (
             row["customer_id"],
             row["grant_type"],

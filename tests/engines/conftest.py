@@ -29,23 +29,38 @@ from orchestration.ledger_entry import KIND, TARGET_TYPE
 from orchestration.operations import Operations
 from orchestration.sample_company import SampleCompany, stage
 from orchestration.workspace import Workspace
+from tests.credits import wallet_accounts, wallet_company
+from tests.credits.random_wallets import daily_credit, random_account
 from tests.rating.metered import append, write
 from tests.rating.random_contracts import (
+    OCTOBER,
     Account,
-    Month,
     company_of,
     random_accounts,
 )
 from tests.support import instant
 
-# August is closed, then September, when August's last events have come too late.
-CLOSINGS = ("2026-09-02", "2026-10-02")
+# August and September are closed, then October, when September's last events have come
+# too late.
+CLOSINGS = ("2026-10-02", "2026-11-02")
 
 DEAD_CLOSE = "cl_dead"
 
 # Customers with random contracts who use something in the second month.
 RANDOM_CUSTOMERS = 30
-RANDOM_MONTH = Month(datetime(2026, 9, 1), 30 * 24)
+RANDOM_MONTH = OCTOBER
+
+# Customer -> how many grants it has for its October; of the last, one a day for a year.
+WALLETS = {"wallet-1": 1, "wallet-20": 20, "wallet-60": 60, "wallet-365": 0}
+# Columns with ids that the catalogs of random contracts and wallets both use.
+SHARED_IDS = (
+    "applicable_product_ids",
+    "composite_product_ids",
+    "event_types",
+    "metric_id",
+    "pricing_unit_id",
+    "product_id",
+)
 
 # Small data on a warm-up: the optimizing compiler would cost more than it gives. On its
 # own, the quick one keeps 48 MB of code and interprets what comes once they are full.
@@ -124,18 +139,25 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         contract_at_random(folder)
         share_a_commit(folder)
         sell_by_commit(folder)
-        if closing != CLOSINGS[0]:
+        is_first = closing == CLOSINGS[0]
+        if not is_first:
+            fill_wallets(folder)
             come_late(folder)
             use_at_random(folder)
-        run = BillingRun(Workspace.load(folder), instant(closing), dbt_target=target)
+        run = BillingRun(
+            Workspace.load(folder),
+            instant(closing),
+            dbt_target=target,
+            backfill=is_first,
+        )
         check_workspace(run.workspace)
         land_usage(run)
         copy_operations(run)
         run.dbt.build(BEFORE_CLOSE, (*READERS, "test_type:data")).raise_for_failures()
-        if closing != CLOSINGS[0]:
+        if not is_first:
             leave_dead_close(run)
         close_books(run)
-        if closing == CLOSINGS[0]:
+        if is_first:
             enter_by_hand(run)
     run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
     return run
@@ -173,28 +195,30 @@ def make_nasty(folder: Path) -> None:
 
 
 def come_late(folder: Path) -> None:
-    """One more event in an hour of closed August that has events already."""
+    """One more event in an hour of closed September that has events already."""
     late = {**_event(30, "late"), "transaction_id": "late-1"}
     path = folder / "events" / "late.ndjson"
     path.write_text(json.dumps(late) + "\n", encoding="utf-8")
 
 
 def enter_by_hand(closed: BillingRun) -> None:
-    """Give to every grant that has something left and runs on, and take from it."""
+    """Give to every grant that has something left and runs on, and take from it; not
+    to the wallets, which a reference pays for."""
     left = closed.warehouse.rows(
         "select grants.segment_id, grants.currency, grants.starting_at "
         "from credits.credit_grants as grants "
         "inner join staging.stg_books__ledger_entries as posted "
         "on grants.segment_id = posted.segment_id "
-        "where grants.ending_before is null "
-        "or grants.ending_before > timestamp '2026-09-11 00:00:00' "
+        "where grants.customer_id not like 'wallet-%' "
+        "and (grants.ending_before is null "
+        "or grants.ending_before > timestamp '2026-10-11 00:00:00') "
         "group by grants.segment_id, grants.currency, grants.starting_at "
         "having sum(posted.amount_minor) > 250 order by grants.segment_id"
     )
     operations = Operations.open(closed.workspace)
     for row in left:
         for amount, at in (
-            ("12.34", instant("2026-09-10T06:00")),
+            ("12.34", instant("2026-10-10T06:00")),
             ("-2.5", row["starting_at"].replace(tzinfo=UTC)),
         ):
             operations.add_instruction(
@@ -261,8 +285,38 @@ def sell_by_commit(folder: Path) -> None:
     write(folder, "commits", commits)
 
 
+def wallet_customers() -> dict[str, wallet_accounts.Account]:
+    """The same ones each time."""
+    dice = random.Random(20)
+    found = {
+        customer: random_account(dice, customer, grants)
+        for customer, grants in WALLETS.items()
+    }
+    credit = daily_credit(found["wallet-365"], "daily", datetime(2026, 1, 1))
+    found["wallet-365"].grants.append(credit)
+    return found
+
+
+def fill_wallets(folder: Path) -> None:
+    """Few and many grants, and what they pay."""
+    tables, _ = wallet_company.company_of(wallet_customers())
+    for name, table in tables.items():
+        append(folder, name, [own_ids(row) for row in table])
+
+
+def own_ids(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with every shared id prefixed, so that it means the wallets' own."""
+    return row | {
+        column: "|".join(f"w-{one}" for one in row[column].split("|"))
+        for column in SHARED_IDS
+        if row.get(column)
+    }
+
+
 def use_at_random(folder: Path) -> None:
     _, events = company_of(random_customers(), RANDOM_MONTH)
+    _, paid = wallet_company.company_of(wallet_customers())
+    events += [event | {"event_type": f"w-{event['event_type']}"} for event in paid]
     lines = [json.dumps(event) for event in events]
     path = folder / "events" / "random.ndjson"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -306,7 +360,7 @@ def _event(number: int, project: str) -> dict[str, Any]:
         "transaction_id": f"nasty-{number}",
         "customer_id": "customer-0001",
         "event_type": "storage.snapshot",
-        "timestamp": f"2026-08-31T23:59:{number:02}Z",
+        "timestamp": f"2026-09-30T23:59:{number:02}Z",
         "properties": {
             "region": "us",
             "project": project,

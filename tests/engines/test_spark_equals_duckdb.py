@@ -12,6 +12,8 @@ import pytest
 from orchestration import spark
 from orchestration.billing_run import BillingRun
 from orchestration.spark import session
+from tests.credits.test_random_wallets import DRAWS, differences, draws_of
+from tests.credits.wallet_accounts import expected_draws
 from tests.engines.conftest import (
     CLOSINGS,
     DEAD_CLOSE,
@@ -19,6 +21,7 @@ from tests.engines.conftest import (
     RANDOM_MONTH,
     Engines,
     random_customers,
+    wallet_customers,
     without_spark,
 )
 from tests.rating.random_contracts import USAGE_LINES, billed_lines, expected_lines
@@ -144,6 +147,29 @@ def test_random_contracts_cost_on_spark_what_the_reference_rater_says(
         for key in {*found, *expected}
         if found.get(key) != expected.get(key)
     } == {}
+
+
+def test_wallets_pay_on_spark_as_the_reference_says(engines: Engines) -> None:
+    """1, 20 and 60 grants at a time, and one a day for a year: draw by draw."""
+    accounts = wallet_customers()
+    found = draws_of(
+        row
+        for row in engines.spark.warehouse.rows(DRAWS)
+        if row["customer_id"] in accounts
+    )
+    expected = {
+        (*key[:4], f"w-{key[4]}", *key[5:]): amount
+        for key, amount in expected_draws(accounts).items()
+    }
+    drawing = {
+        customer: len({key[1:4] for key in expected if key[0] == customer})
+        for customer in accounts
+    }
+    assert drawing["wallet-1"] == 1
+    assert drawing["wallet-20"] > 5
+    assert drawing["wallet-60"] > 20
+    assert drawing["wallet-365"] > 5
+    assert found == expected, differences(found, expected)
 
 
 def test_the_laws_hold_on_spark(engines: Engines) -> None:

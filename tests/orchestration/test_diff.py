@@ -107,46 +107,45 @@ def money(found: DraftDiff) -> list[tuple[str, str, str, str, str, str]]:
     ]
 
 
-def test_a_price_edit_shows_in_the_open_draft_alone(edited: Edited) -> None:
-    found, built = diff(
-        edited("rates", "small|region=us,0.0000005,", "small|region=us,0.000001,")
-    )
-    # 4.5 M at 0.000001 = 4.50. acme's commit is used up by other lines either way.
-    # gamma used 2.7 M of the same price, all of it in closed periods: no line.
-    assert money(found) == [
-        ("acme", "Tokens", "model=small, region=us", "2.25", "4.50", "2.25")
-    ]
-    assert found.changed_files == ("rates.csv",)
-    # acme 80.30 + 2.25 + 2.09 + 0.53 - 60.00 - 0.05 = 25.12, delta 0.00.
-    totals = [(t.currency, str(t.old), str(t.new)) for t in found.totals]
-    assert totals == [("JPY", "370", "370"), ("USD", "25.12", "27.37")]
-    assert (found.invoices_appeared, found.invoices_vanished) == (0, 0)
-    assert not found.notes
-    # Prices do not decide what is metered.
-    assert "rated_usage" in built and "metered_usage" not in built
-
-
-def test_a_new_tier(edited: Edited) -> None:
-    found, _ = diff(
-        edited(
+def test_edited_prices_show_in_the_open_drafts_alone(edited: Edited) -> None:
+    """A dearer price, a new tier, a rate removed, and a contract that ends before."""
+    folder = edited("rates", "small|region=us,0.0000005,", "small|region=us,0.000001,")
+    rate = "jpy-large-us,jpy,tokens,flat,model=large|region=us,0.0003,2026-08-01T00:00Z"
+    for file, old, new in (
+        ("rates", f"{rate},,\n", ""),
+        (
             "rate_tiers",
             "usd-storage,10,,0.0205\n",
             "usd-storage,10,50,0.0205\nusd-storage,50,,0.01\n",
-        )
-    )
+        ),
+        (
+            "contracts",
+            "delta-1,delta,usd,Delta idle,2026-09-01T00:00Z,",
+            "delta-1,delta,usd,Delta idle,2026-09-01T00:00Z,2026-10-01T00:00Z",
+        ),
+    ):
+        path = folder / "catalog" / f"{file}.csv"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+    found, built = diff(folder)
+    # 4.5 M at 0.000001 = 4.50. acme's commit is used up by other lines either way.
+    # gamma used 2.7 M of the same price, all of it in closed periods: no line.
     # 10 x 0.023 + 40 x 0.0205 + 50.5 x 0.01 = 0.23 + 0.82 + 0.505 = 1.555, to 1.56.
-    assert money(found) == [("acme", "Storage", "region=us", "2.09", "1.56", "-0.53")]
-    assert found.changed_files == ("rate_tiers.csv",)
-
-
-def test_a_removed_rate_takes_its_line_away(edited: Edited) -> None:
-    rate = "jpy-large-us,jpy,tokens,flat,model=large|region=us,0.0003,2026-08-01T00:00Z"
-    found, _ = diff(edited("rates", f"{rate},,\n", ""))
-    assert money(found) == [
-        ("beta", "Tokens", "model=large, region=us", "370", "", "-370")
+    assert sorted(money(found)) == [
+        ("acme", "Storage", "region=us", "2.09", "1.56", "-0.53"),
+        ("acme", "Tokens", "model=small, region=us", "2.25", "4.50", "2.25"),
+        ("beta", "Tokens", "model=large, region=us", "370", "", "-370"),
+        ("delta", "Requests", "", "0.00", "", "0.00"),
     ]
-    [yen] = [total for total in found.totals if total.currency == "JPY"]
-    assert (str(yen.old), str(yen.new), yen.vanished) == ("370", "0", 1)
+    assert found.changed_files == ("contracts.csv", "rate_tiers.csv", "rates.csv")
+    # acme 80.30 + 2.25 + 2.09 + 0.53 - 60.00 - 0.05 = 25.12, delta 0.00.
+    totals = [(t.currency, str(t.old), str(t.new), t.vanished) for t in found.totals]
+    assert totals == [("JPY", "370", "0", 1), ("USD", "25.12", "26.84", 1)]
+    assert (found.invoices_appeared, found.invoices_vanished) == (0, 1)
+    assert not found.notes
+    # Prices do not decide what is metered.
+    assert "rated_usage" in built and "metered_usage" not in built
 
 
 def test_an_added_product_brings_lines(edited: Edited) -> None:
@@ -164,18 +163,6 @@ def test_an_added_product_brings_lines(edited: Edited) -> None:
     assert found.changed_files == ("products.csv", "rates.csv")
     # Storage was metered by region only: products decide by which keys.
     assert "metered_usage" in built
-
-
-def test_a_contract_that_vanishes_takes_its_invoice_along(edited: Edited) -> None:
-    found, _ = diff(
-        edited(
-            "contracts",
-            "delta-1,delta,usd,Delta idle,2026-09-01T00:00Z,",
-            "delta-1,delta,usd,Delta idle,2026-09-01T00:00Z,2026-10-01T00:00Z",
-        )
-    )
-    assert money(found) == [("delta", "Requests", "", "0.00", "", "0.00")]
-    assert (found.invoices_appeared, found.invoices_vanished) == (0, 1)
 
 
 def test_a_price_that_is_computed(tmp_path: Path) -> None:

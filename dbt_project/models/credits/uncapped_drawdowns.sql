@@ -1,4 +1,8 @@
-{{ config(materialized=deep_view()) }}
+{{ config(
+    materialized=deep_view(),
+    pre_hook="{{ draw_in_steps(wallet_depth()) }}",
+    post_hook="{{ drop_steps(wallet_depth()) }}",
+) }}
 
 {#
   Grant by grant over all charges of a wallet: each takes, within its window, scope and
@@ -7,75 +11,23 @@
   carried on only while something of it is left and its wallet has a further rank.
 #}
 {%- set depth = wallet_depth() %}
+{%- set is_in_steps = is_drawn_in_steps(depth) %}
 with
 
-charges as (
+{{ payable() }}
 
-    select * from {{ ref('drawable_charges') }}
+{{ opening_charges() }}
 
-),
-
-payable_lines as (
-
-    select * from {{ ref('payable_lines') }}
-
-),
-
-piece_prices as (
-
-    select * from {{ ref('piece_prices') }}
-
-),
-
-line_depths as (
-
-    select
-        line_id,
-        max(wallet_rank) as last_rank
-    from payable_lines
-    group by 1
-
-),
-
-remaining_0 as (
-
-    select
-        charges.slice_id,
-        charges.piece_id,
-        charges.line_id,
-        charges.charge_rank,
-        charges.slice_start,
-        line_depths.last_rank,
-        charges.amount_minor as list_minor,
-        charges.piece_quantity,
-        charges.amount_minor as remaining_minor,
-        charges.piece_quantity as remaining_quantity
-    from charges
-    inner join line_depths
-        on charges.line_id = line_depths.line_id
-
-),
-
-{% for rank in range(1, depth + 1) -%}
+{% for rank in range(1, depth + 1) if not is_in_steps -%}
 {{ draw_rank(rank) }}
+
+{{ leave_rest(rank, 'taken_' ~ rank) }}
 
 {% endfor -%}
 final as (
 
     {% for rank in range(1, depth + 1) -%}
-    select
-        tranche_id,
-        segment_id,
-        slice_id,
-        cast({{ rank }} as bigint) as wallet_rank,
-        drawn_minor,
-        piece_id,
-        list_minor,
-        piece_quantity,
-        remaining_quantity,
-        taken_quantity
-    from taken_{{ rank }}
-    where drawn_minor > 0 or taken_quantity > 0
+    {{ drawn_by(rank, taken_at(rank) if is_in_steps else 'taken_' ~ rank) }}
     {% if not loop.last -%}
     union all
     {% endif -%}
