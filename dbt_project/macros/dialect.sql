@@ -57,6 +57,11 @@
     chr(92)
 {%- endmacro %}
 
+{# A JSON object of one key. #}
+{% macro json_object_of(key, value) -%}
+    '{' || {{ json_quote(key) }} || ':' || {{ json_quote(value) }} || '}'
+{%- endmacro %}
+
 {# `a=1|b=2` of a catalog cell as the canonical JSON object text, keys sorted; a pair
    `a=*` names any value and is left out. #}
 {% macro key_values_json(cell) -%}
