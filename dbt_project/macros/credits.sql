@@ -326,6 +326,25 @@ remaining_{{ rank }} as (
     )
 {%- endmacro %}
 
+{# What entries whose type ends in one of these add to a segment, and what they use of it. #}
+{% macro added_by(endings, sign='') -%}
+    cast(
+        sum(
+            case
+                when
+                    {% for ending in endings -%}
+                    {{ 'or ' if not loop.first }}entry_type like '%{{ ending }}'
+                    {% endfor -%}
+                    then {{ sign }}amount_minor
+                else 0
+            end
+        ) as bigint
+    )
+{%- endmacro %}
+{% macro used_by(endings) -%}
+    {{ added_by(endings, '-') }}
+{%- endmacro %}
+
 {# Order of entries with the same instant: a segment starts before it is drawn on, gets
    back what the draw of another may need, gets by hand or for more seats before it gives,
    and expires last. #}

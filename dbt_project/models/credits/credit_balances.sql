@@ -27,28 +27,13 @@ totals as (
         cast(
             sum(case when entry_state = 'posted' then amount_minor else 0 end) as bigint
         ) as posted_balance_minor,
-        {% for name, types, sign in [
-            ('drawn', ['DEDUCTION', 'CREDITED'], '-'),
-            ('expired', ['EXPIRATION'], '-'),
-            ('rolled_over', ['ROLLOVER'], '-'),
-            ('trued_up', ['TRUEUP'], '-'),
-            ('manual', ['MANUAL'], ''),
-            ('seat_adjustment', ['SEAT_BASED_ADJUSTMENT'], ''),
-            ('canceled', ['CANCELED'], '-'),
-        ] -%}
-        cast(
-            sum(
-                case
-                    when
-                        {% for type in types -%}
-                        {{ 'or ' if not loop.first }}entry_type like '%{{ type }}'
-                        {% endfor -%}
-                        then {{ sign }}amount_minor
-                    else 0
-                end
-            ) as bigint
-        ) as {{ name }}_minor{{ ',' if not loop.last }}
-        {% endfor -%}
+        {{ used_by(['DEDUCTION', 'CREDITED']) }} as drawn_minor,
+        {{ used_by(['EXPIRATION']) }} as expired_minor,
+        {{ used_by(['ROLLOVER']) }} as rolled_over_minor,
+        {{ used_by(['TRUEUP']) }} as trued_up_minor,
+        {{ added_by(['MANUAL']) }} as manual_minor,
+        {{ added_by(['SEAT_BASED_ADJUSTMENT']) }} as seat_adjustment_minor,
+        {{ used_by(['CANCELED']) }} as canceled_minor
     from ledger
     group by 1
 

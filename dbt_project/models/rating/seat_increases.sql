@@ -39,8 +39,8 @@ held as (
         on
             periods.subscription_id = spans.subscription_id
             and periods.allocation = spans.allocation
-            and spans.starting_at < periods.period_end
-            and spans.starting_at < {{ endless('periods.ends_at') }}
+            and periods.period_end > spans.starting_at
+            and {{ endless('periods.ends_at') }} > spans.starting_at
             and spans.starting_at <= {{ as_of() }}
             and {{ endless('spans.ending_before') }} > periods.access_start
 

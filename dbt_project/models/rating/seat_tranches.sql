@@ -1,5 +1,3 @@
-{{ config(materialized=deep_view()) }}
-
 {# What more seats within a period add to its grant, each increase from its own instant
    on: where the recurring commit says so, for the share of the seconds that are left. #}
 with
