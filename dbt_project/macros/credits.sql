@@ -103,9 +103,10 @@
     (
         {{ scopes }}.seat_group_values is null
         {% for groups in ['pricing_group_values', 'presentation_group_values'] -%}
-        or {{ json_subset(
-            lines ~ '.' ~ groups, json_key_list(scopes ~ '.seat_group_values')
-        ) }} = {{ scopes }}.seat_group_values
+        or position(
+            {{ json_members(scopes ~ '.seat_group_values') }}
+            in {{ json_members(lines ~ '.' ~ groups) }}
+        ) > 0
         {% endfor %}
     )
 {%- endmacro %}
@@ -122,7 +123,7 @@ keyed as (
 
     select
         *,
-        {{ json_key_list('seat_group_values') }} as seat_keys
+        {{ json_only_key('seat_group_values') }} as seat_key
     from {{ clustered }}
 
 ),
@@ -131,7 +132,7 @@ compared as (
 
     select
         *,
-        case when seat_keys = lag(seat_keys) over ({{ order }}) then 0 else 1 end
+        case when seat_key = lag(seat_key) over ({{ order }}) then 0 else 1 end
             as begins_run
     from keyed
 
