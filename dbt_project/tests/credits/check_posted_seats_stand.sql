@@ -66,27 +66,40 @@ begun as (
 
 ),
 
+posted_starts as (
+
+    select segment_id
+    from posted_entries
+    where {{ is_start('entry_type') }}
+
+),
+
+{# Asked of the books: tables of before a close do not know what it posted. #}
 movements as (
 
     select
-        grant_type,
-        grant_id,
-        segment_id,
-        source_id,
-        starting_at as effective_at
+        grants.grant_type,
+        grants.grant_id,
+        grants.segment_id,
+        grants.source_id,
+        grants.starting_at as effective_at
     from grants
+    left join posted_starts
+        on grants.segment_id = posted_starts.segment_id
     where
-        source_id is not null
-        and posted_start_minor is null
+        grants.source_id is not null
+        and posted_starts.segment_id is null
     union all
     select
-        grant_type,
-        grant_id,
-        segment_id,
-        source_id,
-        effective_at
+        seat_adjustments.grant_type,
+        seat_adjustments.grant_id,
+        seat_adjustments.segment_id,
+        seat_adjustments.source_id,
+        seat_adjustments.effective_at
     from seat_adjustments
-    where not is_posted
+    left join posted_entries
+        on seat_adjustments.entry_id = posted_entries.entry_id
+    where posted_entries.entry_id is null
 
 ),
 
