@@ -15,6 +15,7 @@ from orchestration import (
     catalog_override_rules,
     catalog_price_rules,
     catalog_renewal_rules,
+    catalog_seat_rules,
     catalog_threshold_rules,
     catalog_unit_rules,
 )
@@ -40,6 +41,7 @@ def check(findings: Findings) -> None:
     catalog_renewal_rules.check(findings)
     catalog_hierarchy_rules.check(findings)
     catalog_threshold_rules.check(findings)
+    catalog_seat_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:
@@ -54,6 +56,8 @@ def _windows(findings: Findings) -> None:
         "commits",
         "credits",
         "recurring_commits",
+        "subscriptions",
+        "subscription_seats",
         "thresholds",
         "access_schedules",
     ):

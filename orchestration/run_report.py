@@ -93,7 +93,9 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
         "Credits",
         """
         select currency, replace(lower(grant_type), '_commit', '') as kind,
-            sum(amount_minor + manual_minor - canceled_minor) as granted,
+            sum(
+                amount_minor + manual_minor + seat_adjustment_minor - canceled_minor
+            ) as granted,
             sum(drawn_minor) as drawn,
             sum(expired_minor) as expired,
             sum(rolled_over_minor + trued_up_minor) as passed_on,

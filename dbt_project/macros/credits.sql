@@ -21,8 +21,11 @@
 {% macro has_group_values_only(scopes) -%}
     {{ scopes }}.product_id is null
     and {{ scopes }}.product_tags is null
-    and {{ scopes }}.pricing_group_values || {{ scopes }}.presentation_group_values
-    <> '{}{}'
+    and (
+        {{ scopes }}.pricing_group_values || {{ scopes }}.presentation_group_values
+        <> '{}{}'
+        or {{ scopes }}.seat_group_values is not null
+    )
 {%- endmacro %}
 
 {# What decides between two grants before their windows do: lower numbers are drawn
@@ -92,6 +95,74 @@
         lines ~ '.presentation_group_values',
         json_key_list(scopes ~ '.presentation_group_values')
     ) }} = {{ scopes }}.presentation_group_values
+{%- endmacro %}
+
+{# Is a line the usage of the seat that a scope is for, if it is for one? The key of seats
+   may be a pricing or a presentation key of the product; a product without it is nobody's. #}
+{% macro is_of_seat(lines, scopes) -%}
+    (
+        {{ scopes }}.seat_group_values is null
+        {% for groups in ['pricing_group_values', 'presentation_group_values'] -%}
+        or position(
+            {{ json_members(scopes ~ '.seat_group_values') }}
+            in {{ json_members(lines ~ '.' ~ groups) }}
+        ) > 0
+        {% endfor %}
+    )
+{%- endmacro %}
+
+{# Places of tranches in their cluster, as CTEs up to `placed`. Each is a run of its own,
+   but for seats of one key that nothing else comes between: of those each seat counts for
+   itself, as 300 seats of one recurring commit, which then are one place. #}
+{% macro placed_in_cluster(clustered) -%}
+{%- set order -%}
+partition by family_id, currency, burn_level, window_cluster
+            order by burn_rank, tranche_number
+{%- endset -%}
+keyed as (
+
+    select
+        *,
+        {{ json_only_key('seat_group_values') }} as seat_key
+    from {{ clustered }}
+
+),
+
+compared as (
+
+    select
+        *,
+        case when seat_key = lag(seat_key) over ({{ order }}) then 0 else 1 end
+            as begins_run
+    from keyed
+
+),
+
+runs as (
+
+    select
+        *,
+        sum(begins_run) over (
+            {{ order }}
+            rows between unbounded preceding and current row
+        ) as run_number
+    from compared
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by
+                family_id, currency, burn_level, window_cluster, run_number,
+                seat_group_values
+            order by burn_rank, tranche_number
+        ) as seat_rank
+    from runs
+
+),
 {%- endmacro %}
 
 {# Which tranche may pay a charge at this rank: of a piece, one that has a price for it. #}
@@ -369,15 +440,35 @@ remaining_0 as (
     )
 {%- endmacro %}
 
+{# What entries whose type ends in one of these add to a segment, and what they use of it. #}
+{% macro added_by(endings, sign='') -%}
+    cast(
+        sum(
+            case
+                when
+                    {% for ending in endings -%}
+                    {{ 'or ' if not loop.first }}entry_type like '%{{ ending }}'
+                    {% endfor -%}
+                    then {{ sign }}amount_minor
+                else 0
+            end
+        ) as bigint
+    )
+{%- endmacro %}
+{% macro used_by(endings) -%}
+    {{ added_by(endings, '-') }}
+{%- endmacro %}
+
 {# Order of entries with the same instant: a segment starts before it is drawn on, gets
-   back what the draw of another may need, gets by hand before it gives, and expires
-   last. #}
+   back what the draw of another may need, gets by hand or for more seats before it gives,
+   and expires last. #}
 {% macro entry_order(entry_type, amount_minor, invoice_id) -%}
     case
         when {{ is_start(entry_type) }} then 1
         when {{ is_reversal(entry_type, invoice_id) }} then 2
         when {{ entry_type }} like '%DEDUCTION' then 3
         when {{ entry_type }} like '%MANUAL' and {{ amount_minor }} > 0 then 4
+        when {{ entry_type }} like '%SEAT_BASED_ADJUSTMENT' then 4
         when {{ entry_type }} like '%EXPIRATION' or {{ entry_type }} like '%TRUEUP' then 9
         when {{ entry_type }} like '%ROLLOVER' then 8
         else 5

@@ -57,6 +57,23 @@
     chr(92)
 {%- endmacro %}
 
+{# A JSON object of one key. #}
+{% macro json_object_of(key, value) -%}
+    '{' || {{ json_quote(key) }} || ':' || {{ json_quote(value) }} || '}'
+{%- endmacro %}
+
+{# The key of such an object. #}
+{% macro json_only_key(document) -%}
+    substr({{ document }}, 3, position('":' in {{ document }}) - 3)
+{%- endmacro %}
+
+{# Members of a JSON object of texts, each between commas. A quote within a text is
+   escaped, so a member stands in the object if and only if it is found in here; nothing
+   is parsed, and any text may be in the usage. #}
+{% macro json_members(document) -%}
+    (',' || substr({{ document }}, 2, length({{ document }}) - 2) || ',')
+{%- endmacro %}
+
 {# `a=1|b=2` of a catalog cell as the canonical JSON object text, keys sorted; a pair
    `a=*` names any value and is left out. #}
 {% macro key_values_json(cell) -%}

@@ -82,6 +82,15 @@ NASTY_PROJECTS = (
     " spaced ",
     "",
 )
+# Projects as seats of the first customer, and when they come.
+SEATS = {
+    "project-1": "2026-09-01T00:00Z",
+    "project-2": "2026-09-15T06:00Z",
+    "O'Hara": "2026-09-01T00:00Z",
+    'say "hi"': "2026-09-01T00:00Z",
+    "back\\slash": "2026-09-20T00:00Z",
+    "Zürich 東京 🚀": "2026-10-01T00:00Z",
+}
 NASTY_NAME = 'O\'Hara "Søn" \\ 東京, Inc.'
 
 without_spark = pytest.mark.skipif(
@@ -139,6 +148,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         contract_at_random(folder)
         share_a_commit(folder)
         sell_by_commit(folder)
+        seat_projects(folder)
         is_first = closing == CLOSINGS[0]
         if not is_first:
             fill_wallets(folder)
@@ -311,6 +321,71 @@ def own_ids(row: dict[str, Any]) -> dict[str, Any]:
         for column in SHARED_IDS
         if row.get(column)
     }
+
+
+def seat_projects(folder: Path) -> None:
+    """The first customer's projects are seats, with a pool and credits of their own."""
+    if (folder / "catalog" / "subscriptions.csv").exists():
+        return
+    contract = {"contract_id": "contract-0001-a", "starting_at": "2026-09-01T00:00Z"}
+    team = {
+        "subscription_id": "team",
+        "name": "Team",
+        "quantity_management_mode": "SEAT_BASED",
+        "seat_group_key": "project",
+    }
+    write(folder, "subscriptions", [team | contract])
+    write(
+        folder,
+        "subscription_quantities",
+        [
+            {"subscription_id": "team", "starting_at": f"{day}T00:00Z", field: seats}
+            for day, field, seats in (
+                ("2026-09-01", "quantity", "3"),
+                ("2026-09-11", "quantity_delta", "7"),
+                ("2026-09-21", "quantity", "2"),
+                ("2026-09-26", "quantity", "11"),
+                ("2026-10-16", "quantity_delta", "-4"),
+                ("2026-10-16", "quantity_delta", "9"),
+            )
+        ],
+    )
+    write(
+        folder,
+        "subscription_seats",
+        [
+            {"subscription_id": "team", "seat_id": seat, "starting_at": since}
+            for seat, since in SEATS.items()
+        ],
+    )
+    given = {
+        "name": "Seats",
+        "subscription_id": "team",
+        "is_seat_increase_prorated": "true",
+        **contract,
+    }
+    append(
+        folder,
+        "recurring_commits",
+        [
+            {
+                "recurring_commit_id": "pool",
+                "grant_type": "CREDIT",
+                "amount": "3.7",
+                "priority": "2",
+                **given,
+            },
+            {
+                "recurring_commit_id": "own",
+                "grant_type": "PREPAID_COMMIT",
+                "amount": "0.37",
+                "invoice_amount": "0.11",
+                "allocation": "INDIVIDUAL",
+                "priority": "1",
+                **given,
+            },
+        ],
+    )
 
 
 def use_at_random(folder: Path) -> None:

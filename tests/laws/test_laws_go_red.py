@@ -452,6 +452,12 @@ STATEMENTS = [
         "delete from credits.credit_grants where grant_id = 'acme-commit'",
     ),
     Case(
+        "a posted grant is for other seats in the catalog",
+        {"check_posted_seats_stand"},
+        "update credits.credit_grants set source_id = 'team:2'"
+        " where grant_id = 'acme-commit'",
+    ),
+    Case(
         "a commit pays a price of its own where a flat amount is charged",
         {"check_commit_prices_are_plain"},
         "update rating.step_charges set charge = 'flat' where slice_id in"

@@ -28,6 +28,7 @@ OWN_IDS = (
     "credit_id",
     "recurring_commit_id",
     "threshold_id",
+    "subscription_id",
 )
 # Rows that belong to a row of another file, not to the contract.
 PARTS = (
@@ -35,6 +36,8 @@ PARTS = (
     "access_schedules",
     "grant_specifiers",
     "invoice_schedules",
+    "subscription_quantities",
+    "subscription_seats",
 )
 # File -> the id that names a grant, where a section gives it no other name.
 GRANTS = {
@@ -42,7 +45,11 @@ GRANTS = {
     "credits": "credit_id",
     "recurring_commits": "recurring_commit_id",
 }
-NAMES = {**GRANTS, "thresholds": "threshold_id"}
+NAMES = {
+    **GRANTS,
+    "thresholds": "threshold_id",
+    "subscriptions": "subscription_id",
+}
 
 
 def sections(page: Path, outcome: str) -> dict[str, Tables]:

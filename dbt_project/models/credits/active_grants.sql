@@ -1,7 +1,8 @@
 {#
   Begun tranches with something left whose window meets charges of open periods, ranked
   without gaps: rank n takes what ranks below n left over. Those of one level whose
-  windows do not meet share a rank, so that a credit for each day is one rank, not 365.
+  windows do not meet share a rank, so that a credit for each day is one rank, not 365;
+  and so do seats, each of which pays other usage.
 #}
 with
 
@@ -73,17 +74,7 @@ clustered as (
 
 ),
 
-placed as (
-
-    select
-        *,
-        row_number() over (
-            partition by family_id, currency, burn_level, window_cluster
-            order by burn_rank, tranche_number
-        ) as cluster_rank
-    from clustered
-
-),
+{{ placed_in_cluster('clustered') }}
 
 final as (
 
@@ -98,7 +89,8 @@ final as (
         opening_balance_minor,
         cast(
             dense_rank() over (
-                partition by family_id, currency order by burn_level, cluster_rank
+                partition by family_id, currency
+                order by burn_level, run_number, seat_rank
             ) as bigint
         ) as wallet_rank,
         starting_at,

@@ -10,7 +10,10 @@ with
 grants as (
 
     select * from {{ ref('credit_grants') }}
-    where grant_type <> 'POSTPAID_COMMIT'
+    where
+        grant_type <> 'POSTPAID_COMMIT'
+        -- One seat's credits are not the contract's to spend.
+        and seat_group_values is null
 
 ),
 

@@ -27,37 +27,13 @@ totals as (
         cast(
             sum(case when entry_state = 'posted' then amount_minor else 0 end) as bigint
         ) as posted_balance_minor,
-        cast(
-            sum(
-                case
-                    when
-                        entry_type like '%DEDUCTION' or entry_type like '%CREDITED'
-                        then -amount_minor
-                    else 0
-                end
-            ) as bigint
-        ) as drawn_minor,
-        cast(
-            sum(
-                case when entry_type like '%EXPIRATION' then -amount_minor else 0 end
-            ) as bigint
-        ) as expired_minor,
-        cast(
-            sum(case when entry_type like '%ROLLOVER' then -amount_minor else 0 end)
-            as bigint
-        ) as rolled_over_minor,
-        cast(
-            sum(case when entry_type like '%TRUEUP' then -amount_minor else 0 end)
-            as bigint
-        ) as trued_up_minor,
-        cast(
-            sum(case when entry_type like '%MANUAL' then amount_minor else 0 end)
-            as bigint
-        ) as manual_minor,
-        cast(
-            sum(case when entry_type like '%CANCELED' then -amount_minor else 0 end)
-            as bigint
-        ) as canceled_minor
+        {{ used_by(['DEDUCTION', 'CREDITED']) }} as drawn_minor,
+        {{ used_by(['EXPIRATION']) }} as expired_minor,
+        {{ used_by(['ROLLOVER']) }} as rolled_over_minor,
+        {{ used_by(['TRUEUP']) }} as trued_up_minor,
+        {{ added_by(['MANUAL']) }} as manual_minor,
+        {{ added_by(['SEAT_BASED_ADJUSTMENT']) }} as seat_adjustment_minor,
+        {{ used_by(['CANCELED']) }} as canceled_minor
     from ledger
     group by 1
 
@@ -90,6 +66,7 @@ final as (
         coalesce(totals.rolled_over_minor, 0) as rolled_over_minor,
         coalesce(totals.trued_up_minor, 0) as trued_up_minor,
         coalesce(totals.manual_minor, 0) as manual_minor,
+        coalesce(totals.seat_adjustment_minor, 0) as seat_adjustment_minor,
         coalesce(totals.canceled_minor, 0) as canceled_minor,
         coalesce(totals.balance_minor, 0) as balance_minor,
         coalesce(totals.posted_balance_minor, 0) as posted_balance_minor,

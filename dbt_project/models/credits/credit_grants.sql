@@ -1,8 +1,6 @@
-{#
-  One row per access segment of a prepaid commit or credit that has been granted, with
-  what the books leave of it and its place in the burn order of its family and currency.
-#}
-{# What a recurring commit has given, and what rolled over, are facts. #}
+{# One row per access segment of a prepaid commit or credit that has been granted, with
+   what the books leave of it and its place in the burn order of its family and currency.
+   What a recurring commit has given, and what rolled over, are facts. #}
 {%- set amount -%}
 coalesce(
             case
@@ -64,6 +62,8 @@ granted as (
         currencies.minor_unit,
         grants.priority,
         grants.invoice_amount,
+        grants.seat_group_values,
+        grants.source_id,
         {{ amount }} as amount_minor,
         -- A segment whose start is not yet posted opens with its amount.
         {{ amount }}

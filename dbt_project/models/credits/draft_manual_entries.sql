@@ -1,7 +1,7 @@
 {{ config(materialized=deep_view()) }}
 
-{# Entries that operators decided on and that have taken effect, by hand or by a void:
-   the next close posts them. #}
+{# Entries beside starts, draws and ends that have taken effect: what operators decided
+   on, by hand or by a void, and what more seats added. The next close posts them. #}
 with
 
 manual_entries as (
@@ -15,6 +15,13 @@ void_entries as (
 
     select * from {{ ref('void_entries') }}
     where effective_at <= {{ as_of() }}
+
+),
+
+seat_adjustments as (
+
+    select * from {{ ref('seat_adjustments') }}
+    where not is_posted
 
 ),
 
@@ -46,6 +53,22 @@ final as (
     from entries
     union all
     select * from void_entries
+    union all
+    select
+        entry_id,
+        entry_type,
+        grant_id,
+        segment_id,
+        customer_id,
+        cast(null as string) as invoice_id,
+        currency,
+        amount_minor,
+        true as posts_at_close,
+        effective_at,
+        source_id,
+        cast(null as string) as reason,
+        cast(null as string) as actor
+    from seat_adjustments
 
 )
 

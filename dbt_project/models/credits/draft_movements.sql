@@ -46,7 +46,8 @@ entries as (
         currency,
         amount_minor,
         true as posts_at_close,
-        starting_at as effective_at
+        starting_at as effective_at,
+        source_id
     from grants
     where
         starting_at <= {{ as_of() }}
@@ -61,7 +62,8 @@ entries as (
         currency,
         -drawn_minor as amount_minor,
         is_closable as posts_at_close,
-        effective_at
+        effective_at,
+        cast(null as string) as source_id
     from deductions
     union all
     select
@@ -73,7 +75,8 @@ entries as (
         currency,
         -left_minor as amount_minor,
         posts_at_close,
-        ending_before as effective_at
+        ending_before as effective_at,
+        cast(null as string) as source_id
     from segment_ends
 
 ),
@@ -92,7 +95,6 @@ final as (
 
     select
         identified.*,
-        cast(null as string) as source_id,
         cast(null as string) as reason,
         cast(null as string) as actor
     from identified

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 {# What each grant may pay for: one row per alternative, all of whose conditions must
-   hold. A grant for everything has one row that asks for nothing. #}
+   hold. A grant for everything has one row that asks for nothing; what is one seat's asks
+   for the seat in each. #}
 with
 
 grants as (
@@ -21,6 +22,7 @@ listed_products as (
     select
         grant_type,
         grant_id,
+        seat_group_values,
         {{ list_elements('applicable_product_ids') }} as product_id
     from grants
     where applicable_product_ids is not null
@@ -32,6 +34,7 @@ listed_tags as (
     select
         grant_type,
         grant_id,
+        seat_group_values,
         {{ list_elements('applicable_product_tags') }} as product_tags
     from grants
     where applicable_product_tags is not null
@@ -46,7 +49,8 @@ final as (
         product_id,
         cast(null as string) as product_tags,
         '{}' as pricing_group_values,
-        '{}' as presentation_group_values
+        '{}' as presentation_group_values,
+        seat_group_values
     from listed_products
     union all
     select
@@ -55,7 +59,8 @@ final as (
         cast(null as string) as product_id,
         product_tags,
         '{}' as pricing_group_values,
-        '{}' as presentation_group_values
+        '{}' as presentation_group_values,
+        seat_group_values
     from listed_tags
     union all
     select
@@ -65,7 +70,8 @@ final as (
         specifiers.product_tags,
         coalesce(specifiers.pricing_group_values, '{}') as pricing_group_values,
         coalesce(specifiers.presentation_group_values, '{}')
-            as presentation_group_values
+            as presentation_group_values,
+        grants.seat_group_values
     from grants
     left join specifiers
         on

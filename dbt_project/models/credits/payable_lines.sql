@@ -92,6 +92,7 @@ final as (
             reachable.grant_type = scopes.grant_type
             and reachable.grant_id = scopes.grant_id
             and {{ is_in_scope('reachable', 'scopes') }}
+            and {{ is_of_seat('reachable', 'scopes') }}
     where
         reachable.last_charge_at >= reachable.starting_at
         and reachable.first_charge_at < {{ endless('reachable.ending_before') }}

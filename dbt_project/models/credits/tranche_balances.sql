@@ -28,6 +28,12 @@ unposted_entries as (
         segment_id,
         amount_minor
     from {{ ref('void_entries') }}
+    union all
+    select
+        segment_id,
+        amount_minor
+    from {{ ref('seat_adjustments') }}
+    where not is_posted
 
 ),
 
@@ -77,6 +83,7 @@ final as (
         grants.currency,
         grants.burn_level,
         grants.burn_rank,
+        grants.seat_group_values,
         cast(
             greatest(reduced.running_minor - reduced.taken_minor, 0)
             - greatest(

@@ -16,6 +16,12 @@ tranches as (
 
 ),
 
+seat_adjustments as (
+
+    select * from {{ ref('seat_adjustments') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -56,6 +62,8 @@ final as (
         tranches.segment_id,
         case
             when tranches.source_id is null then grants.amount_minor
+            when seat_adjustments.tranche_id is not null
+                then seat_adjustments.amount_minor
             else {{ to_minor('tranches.amount', 'currencies.minor_unit_factor') }}
         end - coalesce(drawn.drawn_minor, 0) as undrawn_minor,
         cast(
@@ -73,6 +81,8 @@ final as (
         on tranches.segment_id = grants.segment_id
     inner join currencies
         on tranches.currency = currencies.currency
+    left join seat_adjustments
+        on tranches.tranche_id = seat_adjustments.tranche_id
     left join drawn
         on tranches.tranche_id = drawn.tranche_id
 

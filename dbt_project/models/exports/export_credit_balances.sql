@@ -22,6 +22,7 @@ final as (
         drawn_minor,
         expired_minor,
         manual_minor,
+        seat_adjustment_minor,
         canceled_minor,
         rolled_over_minor,
         trued_up_minor,

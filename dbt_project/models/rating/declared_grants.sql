@@ -83,6 +83,10 @@ final as (
         {{ cost }} as invoice_amount,
         priority,
         {{ "'LIST_RATE' as " if kind == 'threshold' }}rate_type,
+        {% set blank = '' if kind == 'recurring_commit' else 'cast(null as string) as '
+        -%}
+        {{ blank }}seat_group_values,
+        {{ blank }}source_id,
         {% if is_declared_itself -%}
         rollover_fraction,
         created_at,

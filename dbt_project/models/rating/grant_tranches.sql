@@ -11,6 +11,12 @@ segments as (
 
 ),
 
+seat_tranches as (
+
+    select * from {{ ref('seat_tranches') }}
+
+),
+
 manual_entries as (
 
     select * from {{ ref('manual_entries') }}
@@ -30,6 +36,17 @@ final as (
         starting_at,
         ending_before
     from segments
+    union all
+    select
+        tranche_id,
+        segment_id,
+        source_id,
+        customer_id,
+        currency,
+        amount,
+        starting_at,
+        ending_before
+    from seat_tranches
     union all
     select
         {{ hash_id('trn', ['source_id']) }} as tranche_id,

@@ -26,7 +26,8 @@ all_grants as (
         'grant_type', 'grant_id', 'declared_as', 'declared_id', 'grant_name',
         'customer_id', 'applicable_contract_ids', 'currency', 'applicable_product_ids',
         'applicable_product_tags', 'child_access', 'child_contract_ids',
-        'invoice_amount', 'priority', 'rate_type', 'created_at',
+        'invoice_amount', 'priority', 'rate_type', 'seat_group_values',
+        'source_id', 'created_at',
     ] -%}
     select
         {{ declared | join(',\n        ') }},
@@ -49,6 +50,8 @@ all_grants as (
         {{ to_amount(0) }} as invoice_amount,
         declared_grants.priority,
         declared_grants.rate_type,
+        declared_grants.seat_group_values,
+        declared_grants.source_id,
         rollovers.renewal_at as created_at,
         rollovers.grant_id as rolled_over_from
     from rollovers

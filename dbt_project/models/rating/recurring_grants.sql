@@ -1,34 +1,47 @@
 {#
-  One grant for each period of a recurring commit or credit that has begun. A period that
-  the start or the end of the recurring commit cuts has the exact share of its seconds,
-  where its proration says so. Nothing may be drawn on after the end of the recurring
-  commit or its contract.
+  One grant for each period of a recurring commit or credit that has begun; of one that
+  is linked to a subscription, for the seats that the period has first, or for each seat.
+  A period that the start or the end of the recurring commit cuts has the exact share of
+  its seconds, where its proration says so.
 #}
 with
 
-periods as (
+windows as (
 
-    select * from {{ ref('recurring_periods') }}
+    select * from {{ ref('recurring_windows') }}
 
 ),
 
-windowed as (
+seats as (
+
+    select * from {{ ref('seat_increases') }}
+    where is_first
+
+),
+
+seated as (
 
     select
-        *,
-        greatest(period_start, starting_at) as access_start,
-        {{ earlier_end('ends_at', 'duration_end') }} as access_end,
-        case
-            when proration in ('FIRST', 'FIRST_AND_LAST')
-                then greatest(period_start, starting_at)
-            else period_start
-        end as paid_from,
-        case
-            when proration in ('LAST', 'FIRST_AND_LAST')
-                then {{ earlier_end('ends_at', 'period_end') }}
-            else period_end
-        end as paid_until
-    from periods
+        windows.*,
+        coalesce(seats.starting_at, windows.access_start) as granted_from,
+        coalesce(seats.added_seats, 1) as added_seats,
+        seats.grant_id as seat_grant_id,
+        seats.seat_id,
+        seats.seat_group_values,
+        seats.source_id,
+        {{ seconds_of('windows.period_start', 'windows.period_end') }} as full_seconds,
+        coalesce(
+            seats.paid_seconds,
+            {{ seconds_of('windows.paid_from', 'windows.paid_until') }}
+        ) as seconds_per_seat
+    from windows
+    left join seats
+        on
+            windows.recurring_commit_id = seats.recurring_commit_id
+            and windows.period_start = seats.period_start
+    where
+        windows.subscription_id is null
+        or seats.grant_id is not null
 
 ),
 
@@ -36,19 +49,21 @@ timed as (
 
     select
         *,
-        {{ seconds_of('period_start', 'period_end') }} as full_seconds,
-        {{ seconds_of('paid_from', 'paid_until') }} as paid_seconds
-    from windowed
+        {{ wide_integer('seconds_per_seat * added_seats') }} as paid_seconds
+    from seated
 
 ),
 
 final as (
 
     select
-        recurring_commit_id || ':' || {{ day_and_time('access_start') }} as grant_id,
+        coalesce(
+            seat_grant_id,
+            recurring_commit_id || ':' || {{ day_and_time('granted_from') }}
+        ) as grant_id,
         customer_id,
         contract_id,
-        grant_name,
+        grant_name || coalesce(' (' || seat_id || ')', '') as grant_name,
         grant_type,
         recurring_commit_id,
         currency,
@@ -62,7 +77,9 @@ final as (
         do_not_invoice,
         priority,
         rate_type,
-        access_start as starting_at,
+        seat_group_values,
+        source_id,
+        granted_from as starting_at,
         access_end as ending_before
     from timed
 

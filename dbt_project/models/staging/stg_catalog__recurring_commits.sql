@@ -16,6 +16,10 @@ select
     coalesce(recurrence_frequency, 'STATEMENT') as recurrence_frequency,
     coalesce(commit_duration_periods, 1) as commit_duration_periods,
     coalesce(proration, 'FIRST_AND_LAST') as proration,
+    subscription_id,
+    case when subscription_id is not null then coalesce(allocation, 'POOLED') end
+        as allocation,
+    coalesce(is_seat_increase_prorated, false) as is_seat_increase_prorated,
     starting_at,
     ending_before
 from {{ source('catalog', 'recurring_commits') }}

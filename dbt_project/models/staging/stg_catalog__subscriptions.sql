@@ -1,0 +1,9 @@
+select
+    subscription_id,
+    contract_id,
+    name as subscription_name,
+    coalesce(quantity_management_mode, 'QUANTITY_ONLY') as quantity_management_mode,
+    seat_group_key,
+    starting_at,
+    ending_before
+from {{ source('catalog', 'subscriptions') }}
