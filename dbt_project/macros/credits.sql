@@ -8,6 +8,18 @@
     {{ return([deepest, var('credit_depth') | int] | min) }}
 {%- endmacro %}
 
+{# What one wallet is: a family's grants in one currency, in money or in one unit. #}
+{% macro wallet(alias='') -%}
+    {{ alias }}family_id, {{ alias }}currency, {{ alias }}pricing_unit_id
+{%- endmacro %}
+
+{# Are both in the same currency, and both in money or both in the same pricing unit? #}
+{% macro is_same_unit(one, other) -%}
+    {{ one }}.currency = {{ other }}.currency
+    and coalesce({{ one }}.pricing_unit_id, '')
+    = coalesce({{ other }}.pricing_unit_id, '')
+{%- endmacro %}
+
 {# What counts as more products, values or contracts than anybody can name. #}
 {% macro everything() -%}
     1000000
@@ -49,7 +61,7 @@
 {% macro burn_level(grants) -%}
     cast(
         dense_rank() over (
-            partition by {{ grants }}.family_id, {{ grants }}.currency
+            partition by {{ wallet(grants ~ '.') }}
             order by {{ burn_keys(grants) }}
         ) as bigint
     )
@@ -58,7 +70,7 @@
 {% macro burn_rank(grants) -%}
     cast(
         row_number() over (
-            partition by {{ grants }}.family_id, {{ grants }}.currency
+            partition by {{ wallet(grants ~ '.') }}
             order by
                 {{ burn_keys(grants) }},
                 {{ endless(grants ~ '.ending_before') }},

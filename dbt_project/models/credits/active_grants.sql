@@ -24,12 +24,11 @@ charges as (
 wallet_spans as (
 
     select
-        family_id,
-        currency,
+        {{ wallet() }},
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
     from charges
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -40,8 +39,7 @@ reachable as (
         case
             when
                 grants.starting_at < max({{ endless('grants.ending_before') }}) over (
-                    partition by
-                        grants.family_id, grants.currency, grants.burn_level
+                    partition by {{ wallet('grants.') }}, grants.burn_level
                     order by
                         grants.starting_at, grants.burn_rank, grants.tranche_number
                     rows between unbounded preceding and 1 preceding
@@ -53,7 +51,7 @@ reachable as (
     inner join wallet_spans
         on
             grants.family_id = wallet_spans.family_id
-            and grants.currency = wallet_spans.currency
+            and {{ is_same_unit('grants', 'wallet_spans') }}
             and grants.starting_at <= wallet_spans.last_charge_at
             and {{ endless('grants.ending_before') }} > wallet_spans.first_charge_at
 
@@ -65,7 +63,7 @@ clustered as (
     select
         *,
         sum(begins_cluster) over (
-            partition by family_id, currency, burn_level
+            partition by {{ wallet() }}, burn_level
             order by starting_at, burn_rank, tranche_number
             rows between unbounded preceding and current row
         ) as window_cluster
@@ -78,7 +76,7 @@ placed as (
     select
         *,
         row_number() over (
-            partition by family_id, currency, burn_level, window_cluster
+            partition by {{ wallet() }}, burn_level, window_cluster
             order by burn_rank, tranche_number
         ) as cluster_rank
     from clustered
@@ -93,12 +91,11 @@ final as (
         grant_id,
         grant_type,
         customer_id,
-        family_id,
-        currency,
+        {{ wallet() }},
         opening_balance_minor,
         cast(
             dense_rank() over (
-                partition by family_id, currency order by burn_level, cluster_rank
+                partition by {{ wallet() }} order by burn_level, cluster_rank
             ) as bigint
         ) as wallet_rank,
         starting_at,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 {#
-  What each contract can spend now: what is left, after all draws of open periods, of the
+  What money each contract can spend now: what is left, after all draws of open periods, of the
   prepaid commits and credits that its charges may draw on at this instant. What several
   contracts share counts for each of them.
 #}
@@ -10,7 +10,9 @@ with
 grants as (
 
     select * from {{ ref('credit_grants') }}
-    where grant_type <> 'POSTPAID_COMMIT'
+    where
+        grant_type <> 'POSTPAID_COMMIT'
+        and pricing_unit_id is null
 
 ),
 

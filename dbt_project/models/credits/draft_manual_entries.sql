@@ -37,6 +37,7 @@ final as (
         customer_id,
         cast(null as string) as invoice_id,
         currency,
+        pricing_unit_id,
         amount_minor,
         true as posts_at_close,
         effective_at,

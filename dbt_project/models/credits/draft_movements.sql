@@ -44,6 +44,7 @@ entries as (
         customer_id,
         cast(null as string) as invoice_id,
         currency,
+        pricing_unit_id,
         amount_minor,
         true as posts_at_close,
         starting_at as effective_at
@@ -59,6 +60,7 @@ entries as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         -drawn_minor as amount_minor,
         is_closable as posts_at_close,
         effective_at
@@ -71,6 +73,7 @@ entries as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         -left_minor as amount_minor,
         posts_at_close,
         ending_before as effective_at

@@ -24,9 +24,7 @@ daily_movements as (
 
 series as (
 
-    select 7 as window_days
-    union all
-    select 30 as window_days
+    select 7 as window_days union all select 30 as window_days
 
 ),
 
@@ -35,6 +33,7 @@ wallets as (
     select
         balances.customer_id,
         balances.currency,
+        balances.pricing_unit_id,
         cast(series.window_days as bigint) as window_days,
         {{ add_days(today, '-series.window_days') }} as first_day,
         coalesce(
@@ -47,7 +46,7 @@ wallets as (
         ) as first_started_at
     from balances
     cross join series
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -56,18 +55,19 @@ burned as (
     select
         wallets.customer_id,
         wallets.currency,
+        wallets.pricing_unit_id,
         wallets.window_days,
         cast(coalesce(sum(daily_movements.drawn_minor), 0) as bigint) as burned_minor
     from wallets
     inner join balances
         on
             wallets.customer_id = balances.customer_id
-            and wallets.currency = balances.currency
+            and {{ is_same_unit('wallets', 'balances') }}
     left join daily_movements
         on
             balances.segment_id = daily_movements.segment_id
             and wallets.first_day <= daily_movements.movement_date
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -86,7 +86,7 @@ timed as (
     inner join wallets
         on
             burned.customer_id = wallets.customer_id
-            and burned.currency = wallets.currency
+            and {{ is_same_unit('burned', 'wallets') }}
             and burned.window_days = wallets.window_days
 
 ),

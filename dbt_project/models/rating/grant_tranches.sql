@@ -26,6 +26,8 @@ final as (
         cast(null as string) as source_id,
         customer_id,
         currency,
+        pricing_unit_id,
+        decimal_places,
         amount,
         starting_at,
         ending_before
@@ -37,6 +39,8 @@ final as (
         source_id,
         customer_id,
         currency,
+        pricing_unit_id,
+        decimal_places,
         amount,
         effective_at as starting_at,
         ending_before

@@ -14,9 +14,29 @@
 #}
 with
 
+{# In integers whatever they are in: smallest parts, where that is a pricing unit. Only
+   lines in units that some grant is in: others may be more than integers hold. #}
 lines as (
 
-    {{ law_invoice_lines() }}
+    select
+        lines.line_id,
+        lines.line_type,
+        lines.segment_id,
+        lines.applied_to_line_id,
+        lines.stands_in,
+        lines.pricing_unit_id,
+        pricing_units.decimal_places,
+        {{ minor_of_line('lines', 'pricing_units') }} as amount_minor
+    from ({{ law_invoice_lines() }}) as lines
+    left join {{ ref('stg_catalog__pricing_units') }} as pricing_units
+        on lines.pricing_unit_id = pricing_units.pricing_unit_id
+    where
+        lines.pricing_unit_id is null
+        or lines.pricing_unit_id in (
+            select grants.pricing_unit_id
+            from {{ ref('grants') }} as grants
+            where grants.pricing_unit_id is not null
+        )
 
 ),
 
@@ -53,7 +73,9 @@ charged as (
 
     select
         line_id,
-        cast(sum(greatest(amount_minor, 0)) as bigint) as charged_minor
+        cast(sum(greatest(amount_minor, 0)) as bigint) as charged_minor,
+        {{ to_amount('sum(greatest(amount, 0))') }} as charged_amount,
+        count(*) as slices
     from ({{ law_slices() }}) as slices
     group by 1
 
@@ -64,6 +86,25 @@ ahead_unseen as (
     select distinct line_id
     from {{ ref('drawable_charges') }}
     where is_without_look_ahead
+
+),
+
+{# Each slice of a unit may have been rounded up by one part. #}
+charged_lines as (
+
+    select
+        lines.line_id,
+        case
+            when lines.pricing_unit_id is null then charged.charged_minor
+            else
+                {{ to_parts(
+                    'charged.charged_amount', 'lines.decimal_places',
+                    'lines.pricing_unit_id'
+                ) }} + charged.slices
+        end as charged_minor
+    from lines
+    inner join charged
+        on lines.line_id = charged.line_id
 
 ),
 
@@ -78,7 +119,7 @@ paid_lines as (
             else greatest(lines.amount_minor, 0)
         end as payable_minor
     from lines
-    left join charged
+    left join charged_lines as charged
         on lines.line_id = charged.line_id
     left join ahead_unseen
         on lines.line_id = ahead_unseen.line_id
