@@ -16,6 +16,7 @@ from orchestration import (
     catalog_price_rules,
     catalog_renewal_rules,
     catalog_threshold_rules,
+    catalog_unit_grant_rules,
     catalog_unit_rules,
 )
 from orchestration.catalog_findings import FOREVER, Findings
@@ -40,6 +41,7 @@ def check(findings: Findings) -> None:
     catalog_renewal_rules.check(findings)
     catalog_hierarchy_rules.check(findings)
     catalog_threshold_rules.check(findings)
+    catalog_unit_grant_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:

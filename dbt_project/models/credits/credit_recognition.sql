@@ -88,7 +88,9 @@ final as (
         pricing_unit_id,
         used_minor,
         paid_minor,
-        case when pricing_unit_id is null then used_minor - paid_minor end as free_minor,
+        case
+            when pricing_unit_id is null then used_minor - paid_minor
+        end as free_minor,
         {{ from_minor('used_minor', 'used_unit') }} as used,
         {{ from_minor('paid_minor', 'minor_unit') }} as paid,
         effective_at,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What grants in a pricing unit pay of each invoice: of drafts as of this run, of closed
-   invoices as the books say it, whatever is rated again. #}
+{# What grants in a pricing unit pay of each invoice: of drafts as of this run, of
+   closed invoices as the books say it, whatever is rated again. #}
 with
 
 draft_drawdowns as (

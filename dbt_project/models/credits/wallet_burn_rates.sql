@@ -1,10 +1,8 @@
 {{ config(materialized=deep_view(), tags=['reader']) }}
 
-{#
-  What each wallet burned in the whole days before this run, and the average of a day.
-  Whole days, because usage is drawn by the day: a window that cut a day would count it
-  whole or not at all.
-#}
+{# What each wallet burned in the whole days before this run, and the average of a day.
+   Whole days, because usage is drawn by the day: a window that cut a day would count it
+   whole or not at all. #}
 {%- set today = 'cast(' ~ as_of() ~ ' as date)' %}
 with
 
@@ -24,7 +22,9 @@ daily_movements as (
 
 series as (
 
-    select 7 as window_days union all select 30 as window_days
+    select 7 as window_days
+    union all
+    select 30 as window_days
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view', tags=['reader']) }}
 
-{# What each segment in money paid of each line: the money as the applied line says it, and the
-   units behind it. #}
+{# What each segment in money paid of each line: the money as the applied line says it,
+   and the units behind it. #}
 with
 
 applied_lines as (

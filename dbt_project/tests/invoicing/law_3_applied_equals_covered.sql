@@ -19,20 +19,20 @@ with
 lines as (
 
     select
-        lines.line_id,
-        lines.line_type,
-        lines.segment_id,
-        lines.applied_to_line_id,
-        lines.stands_in,
-        lines.pricing_unit_id,
+        law_lines.line_id,
+        law_lines.line_type,
+        law_lines.segment_id,
+        law_lines.applied_to_line_id,
+        law_lines.stands_in,
+        law_lines.pricing_unit_id,
         pricing_units.decimal_places,
-        {{ minor_of_line('lines', 'pricing_units') }} as amount_minor
-    from ({{ law_invoice_lines() }}) as lines
+        {{ minor_of_line('law_lines', 'pricing_units') }} as amount_minor
+    from ({{ law_invoice_lines() }}) as law_lines
     left join {{ ref('stg_catalog__pricing_units') }} as pricing_units
-        on lines.pricing_unit_id = pricing_units.pricing_unit_id
+        on law_lines.pricing_unit_id = pricing_units.pricing_unit_id
     where
-        lines.pricing_unit_id is null
-        or lines.pricing_unit_id in (
+        law_lines.pricing_unit_id is null
+        or law_lines.pricing_unit_id in (
             select grants.pricing_unit_id
             from {{ ref('grants') }} as grants
             where grants.pricing_unit_id is not null
