@@ -129,9 +129,10 @@
     end
 {%- endmacro %}
 
-{# Running total, in the order of charges, of what a tranche may pay at this rank. #}
+{# Running total, in the order of charges, of what a tranche may pay at this rank; of a
+   pricing unit that may be more than 64 bits hold. #}
 {% macro running_cost() -%}
-    sum(cost_minor) over (
+    sum({{ wide_integer('cost_minor') }}) over (
         partition by coalesce(tranche_id, slice_id)
         order by charge_rank
         rows between unbounded preceding and current row

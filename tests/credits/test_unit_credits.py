@@ -225,8 +225,9 @@ def owed(folder: Path, month: str) -> dict[str, int]:
     return dict(
         found(
             folder,
-            "select customer_id, total_minor from invoicing.invoices where invoice_type "
-            f"= 'USAGE' and period_start = timestamp '{month}-01'",
+            "select customer_id, total_minor from invoicing.invoices "
+            "where invoice_type = 'USAGE' "
+            f"and period_start = timestamp '{month}-01'",
         )
     )
 
@@ -444,6 +445,11 @@ BROKEN = [
         "check_posted_grants_stand",
         "update credits.credit_grants set amount_minor = amount_minor * 10 "
         "where pricing_unit_id = 'tokens'",
+    ),
+    (
+        "check_unit_balances_fit_their_decimal_places",
+        "update credits.credit_grants "
+        "set opening_balance_minor = 9000000000000000000 where grant_id = 'pool'",
     ),
     (
         "law_7_closes_are_unchanged",

@@ -1,9 +1,7 @@
-{#
-  What a period owes in a pricing unit, turned into money: the sum of the unit's lines,
-  each rounded to its decimal places, less what grants in the unit pay, times the card's
-  conversion at the period's last instant, rounded once; without one it has no amount,
-  which a check forbids. Where grants pay all, it is a line of nothing.
-#}
+{# What a period owes in a pricing unit, turned into money: the sum of the unit's lines,
+   each rounded to its decimal places, less what grants in the unit pay, times the card's
+   conversion at the period's last instant, rounded once; without one it has no amount,
+   which a check forbids. Where grants pay all, it is a line of nothing. #}
 with
 
 periods as (
