@@ -301,6 +301,23 @@ def test_invoices_ask_for_what_no_grant_paid(october: Path, november: Path) -> N
     }
 
 
+def test_stripe_is_told_of_money_alone(october: Path) -> None:
+    assert sorted(
+        found(
+            october,
+            "select description, amount_minor "
+            "from publishing.stripe_invoice_line_requests",
+        )
+    ) == [
+        ("Bought", 40),
+        ("Cash applied to Support", -250),
+        ("Credits at 0.01 USD - quantity 30.999999999999", 31),
+        ("Gems at 2 USD - quantity 1", 200),
+        ("Support - quantity 10", 250),
+        ("Tokens at 0.0003 USD - quantity 99.25", 3),
+    ]
+
+
 def test_balances_are_in_their_unit(october: Path, november: Path) -> None:
     balances = (
         "select grant_id, pricing_unit_id, drawn_minor, balance "
