@@ -181,6 +181,20 @@
     end
 {%- endmacro %}
 
+{# What falls to a day of an amount of whole minor units over whole seconds: half up at
+   12 places. The whole part stands by itself, for amounts near 64 bits. #}
+{% macro amount_a_day(amount_minor, seconds) -%}
+    {%- set product = wide_integer(wide_integer(amount_minor) ~ ' * 86400') -%}
+    {{ to_amount(
+        to_amount(wide_quotient(product, seconds)) ~ ' + ' ~ to_amount(units_to_quantity(
+            divide_rounded(
+                wide_integer('(' ~ product ~ ' % ' ~ seconds ~ ') * 1000000000000'),
+                seconds
+            )
+        ))
+    ) }}
+{%- endmacro %}
+
 {# A decimal(18, 6) as an exact fraction of integers, small where it is whole. #}
 {% macro decimal_numerator(number) -%}
     cast(

@@ -97,10 +97,7 @@ final as (
         *,
         case
             when window_seconds = 0 then {{ to_amount('0') }}
-            else {{ to_amount(units_to_quantity(divide_rounded(
-                wide_integer(wide_integer('burned_minor') ~ ' * 86400000000000000'),
-                'window_seconds'
-            ))) }}
+            else {{ amount_a_day('burned_minor', 'window_seconds') }}
         end as daily_burn_minor
     from timed
 
