@@ -33,9 +33,9 @@ lines as (
     where
         law_lines.pricing_unit_id is null
         or law_lines.pricing_unit_id in (
-            select grants.pricing_unit_id
-            from {{ ref('grants') }} as grants
-            where grants.pricing_unit_id is not null
+            select unit_grants.pricing_unit_id
+            from {{ ref('grants') }} as unit_grants
+            where unit_grants.pricing_unit_id is not null
         )
 
 ),
