@@ -55,7 +55,7 @@ def _rates(findings: Findings) -> None:
     find(
         "pricing_unit_id",
         "pricing_unit_id is not null",
-        "the commit price of '{0}' is in a pricing unit, which no wallet pays",
+        "the commit price of '{0}' is in a pricing unit, where commits pay list prices",
         "Leave commit_rate or pricing_unit_id blank.",
     )
     find(

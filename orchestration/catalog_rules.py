@@ -17,6 +17,7 @@ from orchestration import (
     catalog_renewal_rules,
     catalog_seat_rules,
     catalog_threshold_rules,
+    catalog_unit_grant_rules,
     catalog_unit_rules,
 )
 from orchestration.catalog_findings import FOREVER, Findings
@@ -42,6 +43,7 @@ def check(findings: Findings) -> None:
     catalog_hierarchy_rules.check(findings)
     catalog_threshold_rules.check(findings)
     catalog_seat_rules.check(findings)
+    catalog_unit_grant_rules.check(findings)
 
 
 def _windows(findings: Findings) -> None:

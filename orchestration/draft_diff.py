@@ -101,7 +101,7 @@ select
     currency,
     -- The unit of a conversion line is that of its quantity; its amount is money.
     case
-        when line_type = 'usage'
+        when line_type <> 'cpu_conversion'
             then coalesce(new_lines.pricing_unit_id, old_lines.pricing_unit_id)
     end as pricing_unit_id,
     old_lines.amount as old_amount,

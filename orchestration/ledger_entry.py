@@ -26,6 +26,8 @@ KIND = "manual_ledger_entry"
 TARGET_TYPE = "credit_segment"
 # 15 digits before the point: any sum of entries fits 64 bits of minor units.
 AMOUNT = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]+)?")
+# 64 bits of smallest parts, as macros/money.sql has it.
+HELD = 9 * 10**18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,17 +38,23 @@ class Segment:
     segment_id: str
     grant_id: str
     currency: str
+    pricing_unit_id: str | None
     exponent: int
     amount_minor: int
     starting_at: datetime
     ending_before: datetime | None
 
+    @property
+    def unit(self) -> str:
+        """What the segment is in: its pricing unit, or its currency."""
+        return self.pricing_unit_id or self.currency
+
     def money(self, minor: int) -> str:
-        """Minor units as text: `12.50 USD`."""
-        return f"{self.units(minor)} {self.currency}"
+        """Minor units, or smallest parts of the pricing unit, as text: `12.50 USD`."""
+        return f"{self.units(minor)} {self.unit}"
 
     def units(self, minor: int) -> str:
-        """Minor units in units of the currency, as decimal text."""
+        """The same in whole units, as decimal text."""
         return f"{Decimal(minor).scaleb(-self.exponent):f}"
 
 
@@ -82,8 +90,9 @@ def enter(
     actor: str,
     effective_at: datetime | None = None,
 ) -> LedgerEntry:
-    """Record a signed amount in units of the currency for a segment, named by its id or
-    by the id of a grant that has one; effective at the segment's start if not said.
+    """Record a signed amount, in whole units of what the segment is in, for a segment
+    named by its id or by the id of a grant that has one; effective at the segment's
+    start if not said.
 
     An entry with the amount, instant and reason of an earlier one is that one, whoever
     gave it and whenever. Dated at the last build or close, whichever is later, so that
@@ -119,6 +128,8 @@ def _record(
     actor: str,
 ) -> LedgerEntry:
     details = {"amount": segment.units(minor), "currency": segment.currency}
+    if segment.pricing_unit_id:
+        details["pricing_unit_id"] = segment.pricing_unit_id
     instructed = operations.instructions(
         kind=KIND, target_type=TARGET_TYPE, target_id=segment.segment_id
     )
@@ -148,14 +159,23 @@ def _record(
 
 
 def _segment(warehouse: Warehouse, named: str) -> Segment:
-    rows = warehouse.rows_or_none(
-        "select segment_id, grant_id, grant_type, grants.currency, "
-        "minor_unit_exponent, amount_minor, starting_at, ending_before "
-        "from credits.credit_grants as grants "
-        "inner join staging.stg_currencies as currencies "
-        "on grants.currency = currencies.currency "
-        "order by starting_at, segment_id"
-    )
+    try:
+        rows = warehouse.rows_or_none(
+            "select segment_id, grant_id, grant_type, grants.currency, "
+            "grants.pricing_unit_id, "
+            "coalesce(units.decimal_places, minor_unit_exponent) as exponent, "
+            "amount_minor, starting_at, ending_before "
+            "from credits.credit_grants as grants "
+            "inner join staging.stg_currencies as currencies "
+            "on grants.currency = currencies.currency "
+            "left join staging.stg_catalog__pricing_units as units "
+            "on grants.pricing_unit_id = units.pricing_unit_id "
+            "order by starting_at, segment_id"
+        )
+    except duckdb.BinderException as error:
+        raise RunRefused(
+            "the last run was of an earlier version: meterhouse run first"
+        ) from error
     if rows is None:
         raise RunRefused(
             "there is no run yet whose grants could be looked at: meterhouse run first"
@@ -181,7 +201,8 @@ def _segment(warehouse: Warehouse, named: str) -> Segment:
         row["segment_id"],
         row["grant_id"],
         row["currency"],
-        int(row["minor_unit_exponent"]),
+        row["pricing_unit_id"],
+        int(row["exponent"]),
         int(row["amount_minor"]),
         row["starting_at"].replace(tzinfo=UTC),
         row["ending_before"] and row["ending_before"].replace(tzinfo=UTC),
@@ -200,8 +221,12 @@ def _minor(amount: str, segment: Segment) -> int:
         )
     if scaled != int(scaled):
         raise RunRefused(
-            f"the amount {amount} is finer than {segment.currency}, "
+            f"the amount {amount} is finer than {segment.unit}, "
             f"which has {segment.exponent} decimal places"
+        )
+    if abs(scaled) >= HELD:
+        raise RunRefused(
+            f"the amount {amount} is more than a balance in {segment.unit} can hold"
         )
     return int(scaled)
 

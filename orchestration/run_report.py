@@ -100,7 +100,20 @@ def print_run_summary(console: Console, settings: RunSettings) -> None:
             sum(expired_minor) as expired,
             sum(rolled_over_minor + trued_up_minor) as passed_on,
             sum(balance_minor) as balance
-        from credits.credit_balances group by 1, 2 order by 1, 2
+        from credits.credit_balances
+        where pricing_unit_id is null group by 1, 2 order by 1, 2
+        """,
+    )
+    _print_query(
+        console,
+        warehouse,
+        "Credits in pricing units (in whole units)",
+        """
+        select pricing_unit_id as unit,
+            replace(lower(grant_type), '_commit', '') as kind,
+            count(*) as balances, sum(balance) as balance
+        from credits.credit_balances
+        where pricing_unit_id is not null group by 1, 2 order by 1, 2
         """,
     )
     _print_query(

@@ -87,9 +87,18 @@ def _money_totals(
         own = columns[relation]
         money = next((name for name in MONEY_COLUMNS if name in own), None)
         if money and "currency" in own:
+            # A balance in a pricing unit is no money; the conversion of one is.
+            is_money = (
+                " where pricing_unit_id is null"
+                if relation.startswith("credits.")
+                and "pricing_unit_id" in own
+                and "rating_basis" not in own
+                else ""
+            )
             queries.append(
                 f"select '{relation}' as relation, upper(currency) as currency, "
-                f"cast(sum({money}) as varchar) as total from {relation} group by 2"
+                f"cast(sum({money}) as varchar) as total from {relation}{is_money} "
+                "group by 2"
             )
     if not queries:
         return []

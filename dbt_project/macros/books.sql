@@ -132,6 +132,12 @@
         [11, 'what draws cost at list prices', {
             'credit_drawdowns': [['list_amount_minor', 'bigint']],
         }],
+        [13, 'credits in custom pricing units', {
+            'credit_drawdowns': [['pricing_unit_id', 'string']],
+            'ledger_entries': [['pricing_unit_id', 'string']],
+            'credit_balance_snapshots': [['pricing_unit_id', 'string']],
+            'frozen_pricing_unit_conversions': [['decimal_places', 'integer']],
+        }],
     ]) }}
 {% endmacro %}
 

@@ -45,14 +45,15 @@
 {%- endmacro %}
 
 {# Version 2 is version 1 followed by what a person decided, where one did: entries of
-   version 1 had nothing of it. #}
+   version 1 had nothing of it. Version 3 is version 2 and the pricing unit, where there
+   is one; so it is with daily balances. #}
 {% macro ledger_entry_hash() -%}
     {%- set version_2 = content_text([
         ['source_id', 'text'], ['reason', 'text'], ['actor', 'text'],
     ]) -%}
     {{ sha256_text(ledger_entry_text_1()
         ~ ' || case when source_id is null and reason is null and actor is null '
-        ~ "then '' else chr(31) || " ~ version_2 ~ ' end') }}
+        ~ "then '' else chr(31) || " ~ version_2 ~ ' end' ~ unit_text()) }}
 {%- endmacro %}
 
 {% macro ledger_entry_text_1() -%}
@@ -77,7 +78,14 @@
         ['cast(snapshot_date as string)', 'text'], ['segment_id', 'text'],
         ['grant_id', 'text'], ['customer_id', 'text'], ['currency', 'text'],
         ['change_minor', 'integer'], ['balance_minor', 'integer'],
-    ]) }}
+    ]) }}{{ unit_text() }}
+{%- endmacro %}
+
+{# What a row that is in a pricing unit adds to its text. #}
+{% macro unit_text() %}
+ || case when pricing_unit_id is null then '' else chr(30) || {{ content_text([
+        ['pricing_unit_id', 'text'],
+    ]) }} end
 {%- endmacro %}
 
 {# What a balance was topped up with. #}

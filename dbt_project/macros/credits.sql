@@ -8,6 +8,18 @@
     {{ return([deepest, var('credit_depth') | int] | min) }}
 {%- endmacro %}
 
+{# What one wallet is: a family's grants in one currency, in money or in one unit. #}
+{% macro wallet(alias='') -%}
+    {{ alias }}family_id, {{ alias }}currency, {{ alias }}pricing_unit_id
+{%- endmacro %}
+
+{# Are both in the same currency, and both in money or both in the same pricing unit? #}
+{% macro is_same_unit(one, other) -%}
+    {{ one }}.currency = {{ other }}.currency
+    and coalesce({{ one }}.pricing_unit_id, '')
+    = coalesce({{ other }}.pricing_unit_id, '')
+{%- endmacro %}
+
 {# What counts as more products, values or contracts than anybody can name. #}
 {% macro everything() -%}
     1000000
@@ -52,7 +64,7 @@
 {% macro burn_level(grants) -%}
     cast(
         dense_rank() over (
-            partition by {{ grants }}.family_id, {{ grants }}.currency
+            partition by {{ wallet(grants ~ '.') }}
             order by {{ burn_keys(grants) }}
         ) as bigint
     )
@@ -61,7 +73,7 @@
 {% macro burn_rank(grants) -%}
     cast(
         row_number() over (
-            partition by {{ grants }}.family_id, {{ grants }}.currency
+            partition by {{ wallet(grants ~ '.') }}
             order by
                 {{ burn_keys(grants) }},
                 {{ endless(grants ~ '.ending_before') }},
@@ -116,7 +128,7 @@
    itself, as 300 seats of one recurring commit, which then are one place. #}
 {% macro placed_in_cluster(clustered) -%}
 {%- set order -%}
-partition by family_id, currency, burn_level, window_cluster
+partition by {{ wallet() }}, burn_level, window_cluster
             order by burn_rank, tranche_number
 {%- endset -%}
 keyed as (
@@ -188,9 +200,10 @@ placed as (
     end
 {%- endmacro %}
 
-{# Running total, in the order of charges, of what a tranche may pay at this rank. #}
+{# Running total, in the order of charges, of what a tranche may pay at this rank; of a
+   pricing unit that may be more than 64 bits hold. #}
 {% macro running_cost() -%}
-    sum(cost_minor) over (
+    sum({{ wide_integer('cost_minor') }}) over (
         partition by coalesce(tranche_id, slice_id)
         order by charge_rank
         rows between unbounded preceding and current row

@@ -222,6 +222,18 @@
     cast({{ expression }} as decimal(38, 0))
 {%- endmacro %}
 
+{# Stops the run with a message. It names a column: a message that is the same for every
+   row might be raised before any row asks for it. #}
+{% macro raise_error(message) -%}
+    {{ return(adapter.dispatch('raise_error', 'meterhouse')(message)) }}
+{%- endmacro %}
+{% macro default__raise_error(message) -%}
+    error({{ message }})
+{%- endmacro %}
+{% macro spark__raise_error(message) -%}
+    raise_error({{ message }})
+{%- endmacro %}
+
 {# Quotient of two wide integers, the remainder dropped. On Spark `div` ends at 64 bits
    and `/` rounds: only what divides without a remainder is divided. #}
 {% macro wide_quotient(dividend, divisor) -%}

@@ -45,6 +45,18 @@
         and {{ draft_condition }}
 {%- endmacro %}
 
+{# What a line comes to in integers: minor units of money, or smallest parts of the unit
+   that its amount is in. #}
+{% macro minor_of_line(lines, units) -%}
+    case
+        when {{ is_in_pricing_unit(lines ~ '.') }}
+            then {{ to_parts(
+                lines ~ '.amount', units ~ '.decimal_places', lines ~ '.pricing_unit_id'
+            ) }}
+        else {{ lines }}.amount_minor
+    end
+{%- endmacro %}
+
 {% macro law_invoices() -%}
     {{ booked_and_draft_of_invoice(
         ref('stg_books__invoices'), ref('draft_invoices'),
@@ -79,8 +91,8 @@
 {% macro law_drawdowns() -%}
     {{ booked_and_draft_of_invoice(
         ref('stg_books__credit_drawdowns'), ref('credit_drawdowns'),
-        ['invoice_id', 'line_id', 'segment_id', 'currency', 'amount_minor',
-         'list_amount_minor'],
+        ['invoice_id', 'line_id', 'segment_id', 'currency', 'pricing_unit_id',
+         'amount_minor', 'list_amount_minor'],
     ) }}
 {%- endmacro %}
 
@@ -88,6 +100,6 @@
     {{ booked_and_draft(
         ref('stg_books__ledger_entries'), ref('draft_ledger_entries'), 'entry_id',
         ['entry_id', 'entry_type', 'segment_id', 'customer_id', 'invoice_id', 'currency',
-         'amount_minor', 'effective_at'],
+         'pricing_unit_id', 'amount_minor', 'effective_at'],
     ) }}
 {%- endmacro %}

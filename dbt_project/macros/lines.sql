@@ -70,7 +70,11 @@
     end
 {%- endmacro %}
 
-{# Is the line's amount in a pricing unit? The amount of its conversion is money. #}
+{# Is the line's amount in a pricing unit? What grants paid of it is, too; the amount of
+   its conversion is money. #}
 {% macro is_in_pricing_unit(alias='') -%}
-    ({{ alias }}line_type = 'usage' and {{ alias }}pricing_unit_id is not null)
+    (
+        {{ alias }}pricing_unit_id is not null
+        and {{ alias }}line_type <> 'cpu_conversion'
+    )
 {%- endmacro %}

@@ -6,6 +6,7 @@
 {% macro quantity_type() %}decimal(31, 12){% endmacro %}
 {% macro unit_price_type() %}decimal(18, 12){% endmacro %}
 {% macro amount_type() %}decimal(32, 12){% endmacro %}
+{% macro minor_unit_type() %}decimal(13, 12){% endmacro %}
 
 {% macro to_quantity(expression) -%}
     cast({{ expression }} as {{ quantity_type() }})
@@ -95,8 +96,8 @@
    unit = 10^-exponent (stg_currencies.minor_unit). #}
 {% macro from_minor(amount_minor, unit) -%}
     cast(
-        cast({{ amount_minor }} as decimal(19, 0)) * cast({{ unit }} as decimal(5, 4))
-        as {{ amount_type() }}
+        cast({{ amount_minor }} as decimal(19, 0))
+        * cast({{ unit }} as {{ minor_unit_type() }}) as {{ amount_type() }}
     )
 {%- endmacro %}
 
@@ -180,6 +181,20 @@
     end
 {%- endmacro %}
 
+{# What falls to a day of an amount of whole minor units over whole seconds: half up at
+   12 places. The whole part stands by itself, for amounts near 64 bits. #}
+{% macro amount_a_day(amount_minor, seconds) -%}
+    {%- set product = wide_integer(wide_integer(amount_minor) ~ ' * 86400') -%}
+    {{ to_amount(
+        to_amount(wide_quotient(product, seconds)) ~ ' + ' ~ to_amount(units_to_quantity(
+            divide_rounded(
+                wide_integer('(' ~ product ~ ' % ' ~ seconds ~ ') * 1000000000000'),
+                seconds
+            )
+        ))
+    ) }}
+{%- endmacro %}
+
 {# A decimal(18, 6) as an exact fraction of integers, small where it is whole. #}
 {% macro decimal_numerator(number) -%}
     cast(
@@ -202,6 +217,64 @@
         {% for place in range(13) -%}
         when {{ place }} then cast({{ 10 ** (12 - place) }} as bigint)
         {% endfor -%}
+    end
+{%- endmacro %}
+
+{# An amount in a pricing unit as a whole number of its smallest parts, 10^-places: half
+   away from zero. A wallet that can't hold it stops the run. #}
+{% macro to_parts(amount, places, pricing_unit_id) -%}
+    {%- set parts = divide_rounded(quantity_units(amount), units_of_place(places)) -%}
+    cast(
+        case
+            when abs({{ parts }}) >= 9000000000000000000
+                then {{ raise_error(
+                    "'pricing unit ' || " ~ pricing_unit_id ~ " || ': '"
+                    ~ " || cast(" ~ amount ~ " as string) || ' is more than 64 bits of its'"
+                    ~ " || ' smallest parts can hold; give the unit fewer decimal_places"
+                    ~ " in catalog/pricing_units.csv'"
+                ) }}
+            else {{ parts }}
+        end as bigint
+    )
+{%- endmacro %}
+
+{# An amount in a pricing unit rounded to its places, half away from zero. #}
+{% macro round_to_places(amount, places) -%}
+    {%- set unit = units_of_place(places) -%}
+    case
+        when {{ places }} = 12 then {{ to_quantity(amount) }}
+        else {{ units_to_quantity(wide_integer(
+            divide_rounded(quantity_units(amount), unit) ~ ' * ' ~ wide_integer(unit)
+        )) }}
+    end
+{%- endmacro %}
+
+{# The smallest part of a pricing unit: 10^-places. #}
+{% macro unit_of_places(places) -%}
+    case {{ places }}
+        {% for place in range(13) -%}
+        when {{ place }}
+            then cast('{{ '%.12f' | format(10 ** -place) }}' as {{ minor_unit_type() }})
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{# What amounts of a row count as integers: minor units of money, or smallest parts of
+   its pricing unit. `rows` has pricing_unit_id, `units` decimal_places. #}
+{% macro to_smallest(amount, rows, currencies) -%}
+    case
+        when {{ rows }}.pricing_unit_id is null
+            then {{ to_minor(amount, currencies ~ '.minor_unit_factor') }}
+        else {{ to_parts(
+            amount, rows ~ '.decimal_places', rows ~ '.pricing_unit_id'
+        ) }}
+    end
+{%- endmacro %}
+{% macro smallest_unit(rows, currencies, units) -%}
+    case
+        when {{ rows }}.pricing_unit_id is null
+            then cast({{ currencies }}.minor_unit as {{ minor_unit_type() }})
+        else {{ unit_of_places(units ~ '.decimal_places') }}
     end
 {%- endmacro %}
 

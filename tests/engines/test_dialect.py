@@ -104,6 +104,9 @@ EXPRESSIONS = {
     "minor": "to_minor('amount', 'factor')",
     "floored": "floor_minor('amount', 'factor')",
     "major": "from_minor('amount_minor', 'unit')",
+    "parts": "to_parts('unit_price', 'steps', 'text')",
+    "placed": "round_to_places('amount', 'steps')",
+    "smallest": "unit_of_places('steps')",
     "decimal": "decimal_text('wide')",
     "short": "short_decimal_text('wide')",
     "id_of": "hash_id('x', ['text', decimal_text('wide')])",
@@ -343,6 +346,23 @@ def test_what_overflows_is_an_error_or_null(folder: Path, tmp_path: Path) -> Non
     with duckdb.connect() as con, pytest.raises(duckdb.Error, match="(?i)decimal"):
         con.execute(query["duckdb"]).fetchall()
     assert on_spark(folder, query["spark"]) == [{"id": 0, "product": None}]
+
+
+def test_more_parts_than_64_bits_hold_stop_the_run(
+    folder: Path, tmp_path: Path
+) -> None:
+    row = {**nasty_row(0), "amount": Decimal(9_000_000), "steps": 12, "text": "gems"}
+    path = write(tmp_path, [row])
+    expressions = {"parts": "to_parts('amount', 'steps', 'text')"}
+    said = "pricing unit gems: 9000000.000000000000 .* fewer decimal_places"
+    query = {
+        target: rendered(folder, target, path, expressions)
+        for target in ("duckdb", "spark")
+    }
+    with duckdb.connect() as con, pytest.raises(duckdb.Error, match=said):
+        con.execute(query["duckdb"]).fetchall()
+    with pytest.raises(Exception, match=said):
+        on_spark(folder, query["spark"])
 
 
 def nasty_row(number: int) -> dict[str, Any]:

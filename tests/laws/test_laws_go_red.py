@@ -487,10 +487,23 @@ STATEMENTS = [
         " where event_date = date '2026-11-01' and customer_id = 'acme'",
     ),
     Case(
-        "a line in a unit is turned into no money",
-        {"law_3_conversion_equals_its_lines"},
+        "a line in a unit is turned into no money, and paid by a grant in money",
+        {"law_3_applied_equals_covered", "law_3_conversion_equals_its_lines"},
         "update invoicing.draft_invoice_lines set pricing_unit_id = 'credits'"
         " where line_type = 'usage' and product_id = 'tokens'",
+    ),
+    Case(
+        "what is given in a unit is more than 64 bits hold",
+        {"check_unit_balances_fit_their_decimal_places"},
+        "insert into credits.credit_grants by name select 'seg_more' as segment_id,"
+        " 'acme' as customer_id, 'USD' as currency, 'credits' as pricing_unit_id,"
+        " 9000000000000000000 as opening_balance_minor",
+    ),
+    Case(
+        "a grant in a unit pays a line in money",
+        {"law_4_draws_are_by_contracts_that_may"},
+        "update credits.drawable_charges set pricing_unit_id = 'credits'"
+        " where slice_id in (select slice_id from credits.credit_drawdowns)",
     ),
     Case(
         "ten dollars are taken off credits",

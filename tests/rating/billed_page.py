@@ -211,11 +211,17 @@ def write_page(folder: Path, told: Mapping[str, Tables], outcome: str) -> None:
             for row in map(dict, blocks.pop("usage"))
         ]
         tables["billable_metrics"] += blocks.pop("billable_metrics", [])
+        if units := blocks.pop("pricing_units", []):
+            tables.setdefault("pricing_units", []).extend(units)
         contracts = blocks.pop("contracts", [{"starting_at": START}])
         # A section with rates has a card of its own.
         card = customer if "rates" in blocks else "usd"
         if card != "usd":
             add_card(tables, card, blocks.pop("rates"), blocks.pop("products"))
+        if worth := blocks.pop("pricing_unit_conversions", []):
+            tables.setdefault("pricing_unit_conversions", []).extend(
+                {"rate_card_id": card, "starting_at": START, **row} for row in worth
+            )
         tables.setdefault("contracts", []).extend(
             {
                 "rate_card_id": card,

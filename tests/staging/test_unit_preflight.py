@@ -31,10 +31,10 @@ CATALOG = {
         "eur,Euros,EUR",
     ],
     "pricing_units": [
-        "pricing_unit_id,pricing_unit_name",
-        "credits,Credits",
-        "tokens,Tokens",
-        "gems,Gems",
+        "pricing_unit_id,pricing_unit_name,decimal_places",
+        "credits,Credits,",
+        "tokens,Tokens,2",
+        "gems,Gems,0",
     ],
     # Nothing is priced in tokens, nothing in gems can be.
     "pricing_unit_conversions": [
@@ -58,11 +58,16 @@ CATALOG = {
     ],
     "overrides": [
         "override_id,contract_id,override_type,multiplier,price_model,unit_price,"
-        "pricing_unit_id,starting_at",
-        f"cheap,k1,multiplier,0.5,,,,{START}",
-        f"mine,k1,overwrite,,flat,2,credits,{LATER}",
+        "pricing_unit_id,starting_at,is_commit_specific",
+        f"cheap,k1,multiplier,0.5,,,,{START},",
+        f"mine,k1,overwrite,,flat,2,credits,{LATER},",
+        f"special,k1,multiplier,0.5,,,,{START},true",
     ],
-    "override_specifiers": ["override_id,product_id", "mine,own"],
+    "override_specifiers": [
+        "override_id,product_id,commit_ids,recurring_commit_ids",
+        "mine,own,,",
+        "special,,cash,",
+    ],
     # A percentage is for units too; amounts are for money, or over before.
     "discounts": [
         DISCOUNTS,
@@ -77,6 +82,30 @@ CATALOG = {
     "maximums": [
         "maximum_id,contract_id,scope,product_ids,amount,starting_at,ending_before",
         f"most,k1,group,calls,100,{START},",
+    ],
+    # As many decimal places as the unit has, and as much as a balance holds: 9,000,000
+    # with 12 places.
+    "credits": [
+        "credit_id,customer_id,contract_id,name,currency,pricing_unit_id,amount,"
+        "rate_type,starting_at",
+        f"gift,acme,k1,Gift,USD,credits,8999999.999999999999,,{START}",
+        f"texts,acme,k1,Texts,USD,tokens,0.25,,{START}",
+        f"cash,acme,k1,Cash,USD,,5.125,COMMIT_RATE,{START}",
+    ],
+    "commits": [
+        "commit_id,customer_id,contract_id,name,commit_type,currency,pricing_unit_id,"
+        "amount,rate_type,starting_at,ending_before,is_trueup_disabled",
+        "bought,acme,k1,Bought,PREPAID,USD,gems,,,,",
+    ],
+    "invoice_schedules": ["commit_id,amount,invoice_at", f"bought,0.40,{START}"],
+    "access_schedules": [
+        "commit_id,amount,starting_at,ending_before",
+        f"bought,50,{START},{LATER}",
+    ],
+    "recurring_commits": [
+        "recurring_commit_id,contract_id,name,grant_type,pricing_unit_id,amount,"
+        "rate_type,starting_at",
+        f"monthly,k1,Monthly,CREDIT,tokens,10.5,,{START}",
     ],
 }
 
@@ -222,6 +251,121 @@ EDITS = [
         "product_id",
         "its part 'bulk' is priced in 'credits' by 'bulk'",
         at="rates",
+    ),
+    Edit(
+        "pricing_units",
+        "tokens,",
+        "tokens,Tokens,13",
+        3,
+        "decimal_places",
+        "13",
+    ),
+    Edit(
+        "pricing_units",
+        "tokens,",
+        "tokens,Tokens,-1",
+        3,
+        "decimal_places",
+        "-1",
+    ),
+    Edit(
+        "credits",
+        "texts,",
+        f"texts,acme,k1,Texts,USD,texts,0.25,,{START}",
+        3,
+        "pricing_unit_id",
+        "'texts' is not in catalog/pricing_units.csv",
+    ),
+    Edit(
+        "commits",
+        "bought,",
+        "bought,acme,k1,Bought,PREPAID,USD,gem,,,,",
+        2,
+        "pricing_unit_id",
+        "'gem' is not in catalog/pricing_units.csv",
+    ),
+    Edit(
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,token,10.5,,{START}",
+        2,
+        "pricing_unit_id",
+        "'token' is not in catalog/pricing_units.csv",
+    ),
+    Edit(
+        "credits",
+        "texts,",
+        f"texts,acme,k1,Texts,USD,tokens,0.251,,{START}",
+        3,
+        "amount",
+        "the credit 'texts' gives 0.251 of 'tokens', which has 2 decimal places",
+    ),
+    Edit(
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,gems,10.5,,{START}",
+        2,
+        "amount",
+        "the recurring commit 'monthly' gives 10.5 of 'gems', which has 0 decimal "
+        "places",
+    ),
+    Edit(
+        "access_schedules",
+        "bought,",
+        f"bought,50.5,{START},{LATER}",
+        2,
+        "amount",
+        "the commit 'bought' gives 50.5 of 'gems', which has 0 decimal places",
+    ),
+    Edit(
+        "credits",
+        "gift,",
+        f"gift,acme,k1,Gift,USD,credits,9000000,,{START}",
+        2,
+        "amount",
+        "the credit 'gift' gives 9000000 of 'credits', more than a balance with 12 "
+        "decimal places can hold",
+    ),
+    Edit(
+        "credits",
+        "texts,",
+        f"texts,acme,k1,Texts,USD,tokens,0.25,COMMIT_RATE,{START}",
+        3,
+        "rate_type",
+        "the credit 'texts' pays commit prices, and is in 'tokens', which has none",
+    ),
+    Edit(
+        "recurring_commits",
+        "monthly,",
+        f"monthly,k1,Monthly,CREDIT,tokens,10.5,COMMIT_RATE,{START}",
+        2,
+        "rate_type",
+        "the recurring commit 'monthly' pays commit prices, and is in 'tokens'",
+    ),
+    Edit(
+        "commits",
+        "bought,",
+        "bought,acme,k1,Bought,PREPAID,USD,gems,,,,\n"
+        f"promise,acme,k1,Promise,POSTPAID,USD,gems,5,,{START},{LATER},true",
+        3,
+        "pricing_unit_id",
+        "the postpaid commit 'promise' is in 'gems'",
+    ),
+    Edit(
+        "override_specifiers",
+        "special,",
+        "special,,cash|gift,",
+        3,
+        "commit_ids",
+        "'special' has 'gift' pay a price of its own, and that is in 'credits'",
+    ),
+    Edit(
+        "override_specifiers",
+        "special,",
+        "special,,,monthly",
+        3,
+        "recurring_commit_ids",
+        "'special' has 'monthly' pay a price of its own, and that is in 'tokens'",
     ),
 ]
 

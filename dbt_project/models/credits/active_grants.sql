@@ -25,12 +25,11 @@ charges as (
 wallet_spans as (
 
     select
-        family_id,
-        currency,
+        {{ wallet() }},
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
     from charges
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -41,8 +40,7 @@ reachable as (
         case
             when
                 grants.starting_at < max({{ endless('grants.ending_before') }}) over (
-                    partition by
-                        grants.family_id, grants.currency, grants.burn_level
+                    partition by {{ wallet('grants.') }}, grants.burn_level
                     order by
                         grants.starting_at, grants.burn_rank, grants.tranche_number
                     rows between unbounded preceding and 1 preceding
@@ -54,7 +52,7 @@ reachable as (
     inner join wallet_spans
         on
             grants.family_id = wallet_spans.family_id
-            and grants.currency = wallet_spans.currency
+            and {{ is_same_unit('grants', 'wallet_spans') }}
             and grants.starting_at <= wallet_spans.last_charge_at
             and {{ endless('grants.ending_before') }} > wallet_spans.first_charge_at
 
@@ -66,7 +64,7 @@ clustered as (
     select
         *,
         sum(begins_cluster) over (
-            partition by family_id, currency, burn_level
+            partition by {{ wallet() }}, burn_level
             order by starting_at, burn_rank, tranche_number
             rows between unbounded preceding and current row
         ) as window_cluster
@@ -84,12 +82,11 @@ final as (
         grant_id,
         grant_type,
         customer_id,
-        family_id,
-        currency,
+        {{ wallet() }},
         opening_balance_minor,
         cast(
             dense_rank() over (
-                partition by family_id, currency
+                partition by {{ wallet() }}
                 order by burn_level, run_number, seat_rank
             ) as bigint
         ) as wallet_rank,

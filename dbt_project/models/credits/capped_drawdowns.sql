@@ -18,11 +18,12 @@ slices as (
         invoice_id,
         customer_id,
         currency,
+        pricing_unit_id,
         is_without_look_ahead,
         slice_start,
         cast(sum(amount_minor) as bigint) as charged_minor
     from {{ ref('drawable_charges') }}
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
@@ -48,6 +49,7 @@ placed as (
         slices.invoice_id,
         slices.customer_id,
         slices.currency,
+        slices.pricing_unit_id,
         slices.charged_minor,
         slices.slice_start,
         {% for unit, room in [('list_minor', 'minor'), ('quantity', 'quantity')] -%}
@@ -94,6 +96,7 @@ final as (
         invoice_id,
         customer_id,
         currency,
+        pricing_unit_id,
         {{ kept_of_draw() }} as kept_minor,
         kept_list_minor,
         kept_quantity,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 {#
-  What each contract can spend now: what is left, after all draws of open periods, of the
+  What money each contract can spend now: what is left, after all draws of open periods, of the
   prepaid commits and credits that its charges may draw on at this instant. What several
   contracts share counts for each of them.
 #}
@@ -14,6 +14,7 @@ grants as (
         grant_type <> 'POSTPAID_COMMIT'
         -- One seat's credits are not the contract's to spend.
         and seat_group_values is null
+        and pricing_unit_id is null
 
 ),
 

@@ -16,6 +16,12 @@ drafts as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -30,6 +36,7 @@ snapshots as (
         grant_id,
         customer_id,
         currency,
+        pricing_unit_id,
         change_minor,
         balance_minor,
         closed_at as recorded_at
@@ -41,6 +48,7 @@ snapshots as (
         grant_id,
         customer_id,
         currency,
+        pricing_unit_id,
         change_minor,
         balance_minor,
         cast(null as timestamp) as recorded_at
@@ -59,13 +67,19 @@ final as (
         snapshots.grant_id,
         snapshots.customer_id,
         snapshots.currency,
+        snapshots.pricing_unit_id,
         snapshots.change_minor,
         snapshots.balance_minor,
-        {{ from_minor('snapshots.balance_minor', 'currencies.minor_unit') }} as balance,
+        {{ from_minor(
+            'snapshots.balance_minor',
+            smallest_unit('snapshots', 'currencies', 'pricing_units')
+        ) }} as balance,
         snapshots.recorded_at
     from snapshots
     inner join currencies
         on snapshots.currency = currencies.currency
+    left join pricing_units
+        on snapshots.pricing_unit_id = pricing_units.pricing_unit_id
 
 )
 

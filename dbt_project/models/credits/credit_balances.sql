@@ -56,6 +56,7 @@ final as (
             else 'active'
         end as segment_status,
         grants.currency,
+        grants.pricing_unit_id,
         -- What rolled over in this very run is not yet among the grants.
         case
             when grants.rolled_over_from is null then grants.amount_minor

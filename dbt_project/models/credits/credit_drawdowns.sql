@@ -38,6 +38,7 @@ final as (
         kept.slice_id,
         kept.customer_id,
         kept.currency,
+        kept.pricing_unit_id,
         kept.kept_minor as amount_minor,
         coalesce(
             kept.kept_quantity,

@@ -9,7 +9,7 @@ coalesce(
                     or grants.rolled_over_from is not null
                     then posted.posted_start_minor
             end,
-            {{ to_minor('segments.amount', 'currencies.minor_unit_factor') }}
+            {{ to_smallest('segments.amount', 'segments', 'currencies') }}
         )
 {%- endset %}
 with
@@ -59,7 +59,8 @@ granted as (
         grants.child_contract_ids,
         grants.applicable_product_ids,
         segments.currency,
-        currencies.minor_unit,
+        segments.pricing_unit_id,
+        {{ smallest_unit('segments', 'currencies', 'segments') }} as minor_unit,
         grants.priority,
         grants.invoice_amount,
         grants.seat_group_values,

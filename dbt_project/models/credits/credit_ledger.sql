@@ -20,6 +20,12 @@ entries as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -37,8 +43,12 @@ final as (
         entries.invoice_id,
         entries.entry_state,
         entries.currency,
+        entries.pricing_unit_id,
         entries.amount_minor,
-        {{ from_minor('entries.amount_minor', 'currencies.minor_unit') }} as amount,
+        {{ from_minor(
+            'entries.amount_minor',
+            smallest_unit('entries', 'currencies', 'pricing_units')
+        ) }} as amount,
         cast(row_number() over ({{ posting_order }}) as bigint) as entry_number,
         cast(
             sum(entries.amount_minor) over (
@@ -54,6 +64,8 @@ final as (
     from entries
     inner join currencies
         on entries.currency = currencies.currency
+    left join pricing_units
+        on entries.pricing_unit_id = pricing_units.pricing_unit_id
 
 )
 

@@ -28,6 +28,12 @@ segment_costs as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -39,6 +45,7 @@ costed as (
     select
         ledger.*,
         currencies.minor_unit,
+        {{ smallest_unit('ledger', 'currencies', 'pricing_units') }} as used_unit,
         -ledger.amount_minor as used_minor,
         {{ share_between_minor(
             'segment_costs.cost_minor', 'movements.own_before_minor',
@@ -51,6 +58,8 @@ costed as (
         on ledger.segment_id = segment_costs.segment_id
     inner join currencies
         on ledger.currency = currencies.currency
+    left join pricing_units
+        on ledger.pricing_unit_id = pricing_units.pricing_unit_id
     where
         ledger.amount_minor < 0
         or ledger.entry_type like '%CREDITED'
@@ -76,10 +85,13 @@ final as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         used_minor,
         paid_minor,
-        used_minor - paid_minor as free_minor,
-        {{ from_minor('used_minor', 'minor_unit') }} as used,
+        case
+            when pricing_unit_id is null then used_minor - paid_minor
+        end as free_minor,
+        {{ from_minor('used_minor', 'used_unit') }} as used,
         {{ from_minor('paid_minor', 'minor_unit') }} as paid,
         effective_at,
         posted_at

@@ -23,6 +23,12 @@ runways as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('stg_currencies') }}
@@ -34,6 +40,7 @@ wallets as (
     select
         customer_id,
         currency,
+        pricing_unit_id,
         sum(
             case when segment_status = 'active' then balance_minor else 0 end
         ) as balance_minor,
@@ -49,7 +56,7 @@ wallets as (
             end
         ) as next_expiry_at
     from balances
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -58,7 +65,8 @@ final as (
     select
         wallets.customer_id,
         wallets.currency,
-        currencies.minor_unit,
+        wallets.pricing_unit_id,
+        {{ smallest_unit('wallets', 'currencies', 'pricing_units') }} as minor_unit,
         cast(greatest(wallets.balance_minor, 0) as bigint) as balance_minor,
         cast(wallets.upcoming_minor as bigint) as upcoming_minor,
         wallets.next_expiry_at,
@@ -81,16 +89,18 @@ final as (
     from wallets
     inner join currencies
         on wallets.currency = currencies.currency
+    left join pricing_units
+        on wallets.pricing_unit_id = pricing_units.pricing_unit_id
     {% for days in [7, 30] -%}
     inner join burn_rates as burned_{{ days }}
         on
             wallets.customer_id = burned_{{ days }}.customer_id
-            and wallets.currency = burned_{{ days }}.currency
+            and {{ is_same_unit('wallets', 'burned_' ~ days) }}
             and burned_{{ days }}.window_days = {{ days }}
     left join runways as runway_{{ days }}
         on
             wallets.customer_id = runway_{{ days }}.customer_id
-            and wallets.currency = runway_{{ days }}.currency
+            and {{ is_same_unit('wallets', 'runway_' ~ days) }}
             and runway_{{ days }}.window_days = {{ days }}
     {% endfor %}
 )

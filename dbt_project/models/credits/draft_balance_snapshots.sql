@@ -82,6 +82,7 @@ final as (
         grants.grant_id,
         grants.customer_id,
         grants.currency,
+        grants.pricing_unit_id,
         changes.change_minor,
         cast(
             coalesce(recorded_balances.balance_minor, 0)

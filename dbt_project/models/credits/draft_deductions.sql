@@ -43,6 +43,7 @@ final as (
         grants.grant_type,
         grants.customer_id,
         grants.currency,
+        grants.pricing_unit_id,
         invoice_draws.drawn_minor,
         periods.is_closable,
         least(

@@ -29,6 +29,7 @@ final as (
         customer_id,
         cast(null as string) as invoice_id,
         currency,
+        cast(null as string) as pricing_unit_id,
         amount_minor,
         true as posts_at_close,
         starting_at as effective_at,

@@ -65,13 +65,15 @@ final as (
         charges.pricing_group_values,
         charges.presentation_group_values,
         charges.currency,
+        charges.pricing_unit_id,
         pieces.quantity as piece_quantity,
         coalesce(pieces.amount_minor, charges.amount_minor) as amount_minor,
         cast(
             row_number() over (
                 partition by
                     coalesce(child_customers.parent_customer_id, charges.customer_id),
-                    charges.currency
+                    charges.currency,
+                    charges.pricing_unit_id
                 order by {{ charge_order() }}
             ) as bigint
         ) as charge_rank,

@@ -11,11 +11,12 @@ grants as (
         grant_type,
         customer_id,
         currency,
+        pricing_unit_id,
         cast(sum(opening_balance_minor) as bigint) as opening_balance_minor,
         min(starting_at) as starting_at,
         ending_before
     from {{ ref('tranche_balances') }}
-    group by 1, 2, 3, 4, 5, 8
+    group by 1, 2, 3, 4, 5, 6, 9
 
 ),
 
@@ -86,6 +87,7 @@ final as (
         grants.grant_type,
         grants.customer_id,
         grants.currency,
+        grants.pricing_unit_id,
         grants.opening_balance_minor - coalesce(drawn.drawn_minor, 0) as expired_minor,
         open_overlaps.segment_id is null as posts_at_close,
         grants.ending_before

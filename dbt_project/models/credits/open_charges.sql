@@ -1,8 +1,9 @@
 {{ config(materialized='view') }}
 
-{# What grants may pay of open periods, negative usage too: usage in money, slice by
-   slice, and composites. What is missing to minimums, and pricing units turned into
-   money, are never paid from a wallet. #}
+{# What grants may pay of open periods, negative usage too: usage, slice by slice, and
+   composites. Usage in a pricing unit is there where some grant is in that unit. What is
+   missing to minimums, and pricing units turned into money, are never paid from a
+   wallet. #}
 with
 
 rated_usage as (
@@ -11,6 +12,12 @@ rated_usage as (
     where
         rating_basis = 'open'
         and pricing_unit_id is null
+
+),
+
+unit_charges as (
+
+    select * from {{ ref('unit_charges') }}
 
 ),
 
@@ -40,12 +47,32 @@ final as (
         pricing_group_values,
         presentation_group_values,
         currency,
+        pricing_unit_id,
         unit_price,
         quantity,
         amount_minor,
         slice_start,
         slice_end
     from rated_usage
+    union all
+    select
+        slice_id,
+        line_id,
+        'usage' as line_type,
+        invoice_id,
+        contract_id,
+        customer_id,
+        product_id,
+        pricing_group_values,
+        presentation_group_values,
+        currency,
+        pricing_unit_id,
+        unit_price,
+        quantity,
+        amount_minor,
+        slice_start,
+        slice_end
+    from unit_charges
     union all
     select
         composites.line_id as slice_id,
@@ -58,6 +85,7 @@ final as (
         '{}' as pricing_group_values,
         '{}' as presentation_group_values,
         composites.currency,
+        cast(null as string) as pricing_unit_id,
         composites.composite_share as unit_price,
         {{ to_quantity(0) }} as quantity,
         composites.amount_minor,

@@ -40,10 +40,11 @@ lines as (
         pricing_group_values,
         presentation_group_values,
         currency,
+        pricing_unit_id,
         min(slice_start) as first_charge_at,
         max(slice_start) as last_charge_at
     from charges
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 ),
 
@@ -68,7 +69,7 @@ reachable as (
         on lines.contract_id = grant_contracts.contract_id
     inner join grants
         on
-            lines.currency = grants.currency
+            {{ is_same_unit('lines', 'grants') }}
             and grant_contracts.grant_type = grants.grant_type
             and grant_contracts.grant_id = grants.grant_id
 

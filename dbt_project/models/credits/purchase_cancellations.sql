@@ -44,6 +44,7 @@ shares as (
         grants.customer_id,
         purchases.invoice_id,
         grants.currency,
+        grants.pricing_unit_id,
         {{ share_between_minor(
             'grants.amount_minor', 'purchases.voided_before_minor',
             'purchases.voided_after_minor', 'purchases.asked_minor'
@@ -91,6 +92,7 @@ final as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         cast(
             least(running_minor - share_minor, left_minor)
             - least(running_minor, left_minor) as bigint

@@ -32,6 +32,7 @@ final as (
         rollovers.new_grant_id,
         rollovers.customer_id,
         rollovers.currency,
+        rollovers.pricing_unit_id,
         least(
             expired_balances.expired_minor,
             {{ to_minor(

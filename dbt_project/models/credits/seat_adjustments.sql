@@ -27,7 +27,7 @@ typed as (
     select
         tranches.*,
         tranches.grant_type || '_SEAT_BASED_ADJUSTMENT' as entry_type,
-        {{ to_minor('tranches.amount', 'currencies.minor_unit_factor') }}
+        {{ to_smallest('tranches.amount', 'tranches', 'currencies') }}
             as amount_minor
     from tranches
     inner join currencies
@@ -55,6 +55,7 @@ final as (
         identified.grant_id,
         identified.customer_id,
         identified.currency,
+        identified.pricing_unit_id,
         coalesce(posted_entries.amount_minor, identified.amount_minor) as amount_minor,
         identified.source_id,
         posted_entries.entry_id is not null as is_posted,

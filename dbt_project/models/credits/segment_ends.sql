@@ -37,6 +37,7 @@ final as (
         expired_balances.customer_id,
         trueups.invoice_id,
         expired_balances.currency,
+        expired_balances.pricing_unit_id,
         expired_balances.expired_minor
         - coalesce(rolled_over.rolled_minor, 0) as left_minor,
         coalesce(trueups.posts_at_close, expired_balances.posts_at_close)
@@ -56,6 +57,7 @@ final as (
         customer_id,
         cast(null as string) as invoice_id,
         currency,
+        pricing_unit_id,
         rolled_minor as left_minor,
         posts_at_close,
         renewal_at as ending_before
@@ -68,6 +70,7 @@ final as (
         customer_id,
         cast(null as string) as invoice_id,
         currency,
+        pricing_unit_id,
         -rolled_minor as left_minor,
         posts_at_close,
         renewal_at as ending_before

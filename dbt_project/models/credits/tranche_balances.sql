@@ -81,6 +81,7 @@ final as (
         grants.customer_id,
         grants.family_id,
         grants.currency,
+        grants.pricing_unit_id,
         grants.burn_level,
         grants.burn_rank,
         grants.seat_group_values,

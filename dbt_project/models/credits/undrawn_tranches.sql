@@ -64,7 +64,7 @@ final as (
             when tranches.source_id is null then grants.amount_minor
             when seat_adjustments.tranche_id is not null
                 then seat_adjustments.amount_minor
-            else {{ to_minor('tranches.amount', 'currencies.minor_unit_factor') }}
+            else {{ to_smallest('tranches.amount', 'tranches', 'currencies') }}
         end - coalesce(drawn.drawn_minor, 0) as undrawn_minor,
         cast(
             row_number() over (

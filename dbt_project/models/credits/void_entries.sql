@@ -42,6 +42,7 @@ final as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         amount_minor,
         true as posts_at_close,
         effective_at,

@@ -87,6 +87,7 @@ final as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         -amount_minor as amount_minor,
         ending_before as effective_at,
         source_id,

@@ -41,6 +41,7 @@ typed as (
         taken.customer_id,
         taken.invoice_id,
         taken.currency,
+        taken.pricing_unit_id,
         -taken.amount_minor as amount_minor,
         taken.effective_at,
         voided_invoices.instruction_id as source_id,

@@ -1,10 +1,8 @@
 {{ config(materialized=deep_view(), tags=['reader']) }}
 
-{#
-  What each wallet burned in the whole days before this run, and the average of a day.
-  Whole days, because usage is drawn by the day: a window that cut a day would count it
-  whole or not at all.
-#}
+{# What each wallet burned in the whole days before this run, and the average of a day.
+   Whole days, because usage is drawn by the day: a window that cut a day would count it
+   whole or not at all. #}
 {%- set today = 'cast(' ~ as_of() ~ ' as date)' %}
 with
 
@@ -35,6 +33,7 @@ wallets as (
     select
         balances.customer_id,
         balances.currency,
+        balances.pricing_unit_id,
         cast(series.window_days as bigint) as window_days,
         {{ add_days(today, '-series.window_days') }} as first_day,
         coalesce(
@@ -47,7 +46,7 @@ wallets as (
         ) as first_started_at
     from balances
     cross join series
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -56,18 +55,19 @@ burned as (
     select
         wallets.customer_id,
         wallets.currency,
+        wallets.pricing_unit_id,
         wallets.window_days,
         cast(coalesce(sum(daily_movements.drawn_minor), 0) as bigint) as burned_minor
     from wallets
     inner join balances
         on
             wallets.customer_id = balances.customer_id
-            and wallets.currency = balances.currency
+            and {{ is_same_unit('wallets', 'balances') }}
     left join daily_movements
         on
             balances.segment_id = daily_movements.segment_id
             and wallets.first_day <= daily_movements.movement_date
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -86,7 +86,7 @@ timed as (
     inner join wallets
         on
             burned.customer_id = wallets.customer_id
-            and burned.currency = wallets.currency
+            and {{ is_same_unit('burned', 'wallets') }}
             and burned.window_days = wallets.window_days
 
 ),
@@ -97,10 +97,7 @@ final as (
         *,
         case
             when window_seconds = 0 then {{ to_amount('0') }}
-            else {{ to_amount(units_to_quantity(divide_rounded(
-                wide_integer(wide_integer('burned_minor') ~ ' * 86400000000000000'),
-                'window_seconds'
-            ))) }}
+            else {{ amount_a_day('burned_minor', 'window_seconds') }}
         end as daily_burn_minor
     from timed
 

@@ -8,6 +8,7 @@
   nothing is rounded before the last second.
 #}
 {%- set now = epoch_micros(as_of()) %}
+{%- set wallet = 'customer_id, currency, pricing_unit_id' %}
 with
 
 segments as (
@@ -29,14 +30,11 @@ burn_rates as (
 ordered as (
 
     select
-        customer_id,
-        currency,
+        {{ wallet }},
         ending_before,
+        sum(balance_minor) over (partition by {{ wallet }}) as wallet_minor,
         sum(balance_minor) over (
-            partition by customer_id, currency
-        ) as wallet_minor,
-        sum(balance_minor) over (
-            partition by customer_id, currency
+            partition by {{ wallet }}
             order by {{ endless('ending_before') }}, segment_id
             rows between unbounded preceding and current row
         ) as ended_minor
@@ -49,6 +47,7 @@ reaches as (
     select
         burn_rates.customer_id,
         burn_rates.currency,
+        burn_rates.pricing_unit_id,
         burn_rates.window_days,
         burn_rates.burned_minor,
         case
@@ -68,8 +67,8 @@ reaches as (
     inner join ordered
         on
             burn_rates.customer_id = ordered.customer_id
-            and burn_rates.currency = ordered.currency
-    group by 1, 2, 3, 4
+            and {{ is_same_unit('burn_rates', 'ordered') }}
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -90,8 +89,7 @@ lasting as (
 final as (
 
     select
-        customer_id,
-        currency,
+        {{ wallet }},
         window_days,
         case
             when burned_minor = 0 then last_end

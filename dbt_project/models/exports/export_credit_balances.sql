@@ -18,6 +18,7 @@ final as (
         applicable_contract_ids,
         segment_status,
         currency,
+        pricing_unit_id,
         amount_minor,
         drawn_minor,
         expired_minor,

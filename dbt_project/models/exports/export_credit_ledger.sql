@@ -18,6 +18,7 @@ final as (
         customer_id,
         invoice_id,
         currency,
+        pricing_unit_id,
         amount_minor,
         amount,
         running_balance_minor,

@@ -1,13 +1,14 @@
 {{ config(materialized='view', tags=['reader']) }}
 
 {# Lines that a commit may pay for whose access window meets their service period, used
-   up or not: what no grant pays of them is overage, and of all others on demand. #}
+   up or not: what no grant pays of them is overage, and of all others on demand. What a
+   pricing unit comes to is overage where one of its lines is. #}
 with
 
 invoice_lines as (
 
     select * from {{ ref('invoice_lines') }}
-    where line_type in ('usage', 'composite')
+    where line_type in ('usage', 'composite', 'cpu_conversion')
 
 ),
 
@@ -45,14 +46,8 @@ scopes as (
 lines as (
 
     select
-        invoice_lines.line_id,
-        invoice_lines.product_id,
-        invoice_lines.pricing_group_values,
-        invoice_lines.presentation_group_values,
-        invoice_lines.period_start,
-        invoice_lines.period_end,
+        invoice_lines.*,
         invoices.contract_id,
-        invoices.currency,
         products.tags as product_tags
     from invoice_lines
     inner join invoices
@@ -64,9 +59,12 @@ lines as (
 
 ),
 
-final as (
+committed as (
 
-    select distinct lines.line_id
+    select distinct
+        lines.line_id,
+        lines.invoice_id,
+        lines.pricing_unit_id
     from lines
     inner join grant_contracts
         on lines.contract_id = grant_contracts.contract_id
@@ -74,7 +72,7 @@ final as (
         on
             grant_contracts.grant_type = commits.grant_type
             and grant_contracts.grant_id = commits.grant_id
-            and lines.currency = commits.currency
+            and {{ is_same_unit('lines', 'commits') }}
             and greatest(
                 lines.period_start,
                 commits.starting_at,
@@ -89,6 +87,20 @@ final as (
             commits.grant_type = scopes.grant_type
             and commits.grant_id = scopes.grant_id
             and {{ is_in_scope('lines', 'scopes') }}
+
+),
+
+final as (
+
+    select line_id from committed
+    union
+    select invoice_lines.line_id
+    from invoice_lines
+    inner join committed
+        on
+            invoice_lines.invoice_id = committed.invoice_id
+            and invoice_lines.pricing_unit_id = committed.pricing_unit_id
+    where invoice_lines.line_type = 'cpu_conversion'
 
 )
 

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 {# What a grant paid of a usage line or composite, as a line of its own: applied =
-   -covered. What counted towards a postpaid commit stands beside, and is owed. #}
+   -covered. What counted towards a postpaid commit stands beside, and is owed. What is
+   paid in a pricing unit is no money, as its line is none. #}
 with
 
 drawdowns as (
@@ -53,11 +54,14 @@ final as (
         draws.segment_id,
         draws.line_id as applied_to_line_id,
         cast(null as string) as subject_id,
-        cast(null as string) as pricing_unit_id,
+        grants.pricing_unit_id,
         {{ to_quantity(1) }} as quantity,
         cast(null as {{ unit_price_type() }}) as unit_price,
         {{ from_minor('-draws.drawn_minor', 'grants.minor_unit') }} as amount,
-        -draws.drawn_minor as amount_minor
+        case
+            when grants.pricing_unit_id is null then -draws.drawn_minor
+            else cast(0 as bigint)
+        end as amount_minor
     from draws
     inner join paid_lines
         on draws.line_id = paid_lines.line_id

@@ -1,13 +1,15 @@
 {{ config(materialized='view', tags=['reader']) }}
 
-{# What each segment paid of each line: the money as the applied line says it, and the
-   units behind it. #}
+{# What each segment in money paid of each line: the money as the applied line says it,
+   and the units behind it. #}
 with
 
 applied_lines as (
 
     select * from {{ ref('invoice_lines') }}
-    where {{ is_applied() }}
+    where
+        {{ is_applied() }}
+        and not {{ is_in_pricing_unit() }}
 
 ),
 

@@ -75,6 +75,7 @@ final as (
         contract_id as applicable_contract_ids,
         {% endif -%}
         currency,
+        {{ 'cast(null as string) as ' if kind == 'threshold' }}pricing_unit_id,
         applicable_product_ids,
         applicable_product_tags,
         child_access,

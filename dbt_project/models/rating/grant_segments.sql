@@ -10,13 +10,19 @@ declared_segments as (
 
 ),
 
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
+
+),
+
 rollovers as (
 
     select * from {{ ref('rollovers') }}
 
 ),
 
-final as (
+segments as (
 
     select
         segment_id,
@@ -24,6 +30,7 @@ final as (
         grant_id,
         customer_id,
         currency,
+        pricing_unit_id,
         amount,
         starting_at,
         ending_before,
@@ -36,11 +43,23 @@ final as (
         new_grant_id as grant_id,
         customer_id,
         currency,
+        pricing_unit_id,
         {{ to_amount(0) }} as amount,
         renewal_at as starting_at,
         new_ending_before as ending_before,
         declared_starting_at
     from rollovers
+
+),
+
+final as (
+
+    select
+        segments.*,
+        pricing_units.decimal_places
+    from segments
+    left join pricing_units
+        on segments.pricing_unit_id = pricing_units.pricing_unit_id
 
 )
 

@@ -32,6 +32,8 @@ final as (
         cast(null as string) as source_id,
         customer_id,
         currency,
+        pricing_unit_id,
+        decimal_places,
         amount,
         starting_at,
         ending_before
@@ -43,6 +45,8 @@ final as (
         source_id,
         customer_id,
         currency,
+        pricing_unit_id,
+        decimal_places,
         amount,
         starting_at,
         ending_before
@@ -54,6 +58,8 @@ final as (
         source_id,
         customer_id,
         currency,
+        pricing_unit_id,
+        decimal_places,
         amount,
         effective_at as starting_at,
         ending_before

@@ -24,10 +24,10 @@ all_grants as (
 
     {% set declared = [
         'grant_type', 'grant_id', 'declared_as', 'declared_id', 'grant_name',
-        'customer_id', 'applicable_contract_ids', 'currency', 'applicable_product_ids',
-        'applicable_product_tags', 'child_access', 'child_contract_ids',
-        'invoice_amount', 'priority', 'rate_type', 'seat_group_values',
-        'source_id', 'created_at',
+        'customer_id', 'applicable_contract_ids', 'currency', 'pricing_unit_id',
+        'applicable_product_ids', 'applicable_product_tags', 'child_access',
+        'child_contract_ids', 'invoice_amount', 'priority', 'rate_type',
+        'seat_group_values', 'source_id', 'created_at',
     ] -%}
     select
         {{ declared | join(',\n        ') }},
@@ -43,6 +43,7 @@ all_grants as (
         rollovers.customer_id,
         rollovers.new_contract_id as applicable_contract_ids,
         rollovers.currency,
+        rollovers.pricing_unit_id,
         declared_grants.applicable_product_ids,
         declared_grants.applicable_product_tags,
         declared_grants.child_access,

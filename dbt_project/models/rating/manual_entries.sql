@@ -32,8 +32,10 @@ final as (
         segments.grant_type,
         segments.customer_id,
         segments.currency,
+        segments.pricing_unit_id,
+        segments.decimal_places,
         instructions.amount,
-        {{ to_minor('instructions.amount', 'currencies.minor_unit_factor') }}
+        {{ to_smallest('instructions.amount', 'segments', 'currencies') }}
             as amount_minor,
         instructions.reason,
         instructions.actor,

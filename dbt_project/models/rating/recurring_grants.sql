@@ -67,6 +67,7 @@ final as (
         grant_type,
         recurring_commit_id,
         currency,
+        pricing_unit_id,
         applicable_product_ids,
         applicable_product_tags,
         child_access,

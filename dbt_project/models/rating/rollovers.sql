@@ -43,6 +43,7 @@ final as (
         new_contract_id,
         customer_id,
         currency,
+        pricing_unit_id,
         rollover_fraction,
         declared_starting_at,
         ending_before as renewal_at,

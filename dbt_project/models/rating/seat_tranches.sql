@@ -9,6 +9,12 @@ increases as (
 
 ),
 
+segments as (
+
+    select * from {{ ref('grant_segments') }}
+
+),
+
 identified as (
 
     select
@@ -22,18 +28,25 @@ identified as (
 final as (
 
     select
-        {{ hash_id('trn', ['segment_id', 'source_id']) }} as tranche_id,
-        segment_id,
-        grant_type,
-        grant_id,
-        source_id,
-        customer_id,
-        currency,
-        added_seats,
-        {{ share_of_time('amount', 'seat_seconds', 'full_seconds') }} as amount,
-        starting_at,
-        ending_before
+        {{ hash_id('trn', ['identified.segment_id', 'identified.source_id']) }}
+            as tranche_id,
+        identified.segment_id,
+        identified.grant_type,
+        identified.grant_id,
+        identified.source_id,
+        identified.customer_id,
+        identified.currency,
+        segments.pricing_unit_id,
+        segments.decimal_places,
+        identified.added_seats,
+        {{ share_of_time(
+            'identified.amount', 'identified.seat_seconds', 'identified.full_seconds'
+        ) }} as amount,
+        identified.starting_at,
+        identified.ending_before
     from identified
+    left join segments
+        on identified.segment_id = segments.segment_id
 
 )
 

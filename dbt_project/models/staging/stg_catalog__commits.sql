@@ -5,6 +5,7 @@ select
     name as grant_name,
     commit_type || '_COMMIT' as grant_type,
     upper(currency) as currency,
+    pricing_unit_id,
     applicable_product_ids,
     applicable_product_tags,
     applicable_contract_ids,

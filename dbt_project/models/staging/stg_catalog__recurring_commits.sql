@@ -3,6 +3,7 @@ select
     contract_id,
     name as grant_name,
     grant_type,
+    pricing_unit_id,
     applicable_product_ids,
     applicable_product_tags,
     coalesce(child_access, 'NONE') as child_access,

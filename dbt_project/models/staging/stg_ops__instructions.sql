@@ -11,6 +11,7 @@ select
             then {{ to_amount(json_path_text('payload', 'details', 'amount')) }}
     end as amount,
     {{ json_path_text('payload', 'details', 'currency') }} as currency,
+    {{ json_path_text('payload', 'details', 'pricing_unit_id') }} as pricing_unit_id,
     created_at,
     effective_at
 from {{ source('ops', 'instructions') }}

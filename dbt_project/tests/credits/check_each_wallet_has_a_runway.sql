@@ -28,6 +28,7 @@ wallets as (
     select
         customer_id,
         currency,
+        pricing_unit_id,
         sum(
             case
                 when
@@ -38,7 +39,7 @@ wallets as (
             end
         ) as balance_minor
     from balances
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -47,10 +48,11 @@ forecast as (
     select
         customer_id,
         currency,
+        pricing_unit_id,
         count(*) as runway_count,
         sum(balance_minor) as runway_minor
     from runways
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -59,6 +61,7 @@ final as (
     select
         coalesce(wallets.customer_id, forecast.customer_id) as customer_id,
         coalesce(wallets.currency, forecast.currency) as currency,
+        coalesce(wallets.pricing_unit_id, forecast.pricing_unit_id) as pricing_unit_id,
         wallets.balance_minor,
         forecast.runway_minor,
         forecast.runway_count
@@ -66,7 +69,7 @@ final as (
     full outer join forecast
         on
             wallets.customer_id = forecast.customer_id
-            and wallets.currency = forecast.currency
+            and {{ is_same_unit('wallets', 'forecast') }}
     where
         wallets.customer_id is null
         or coalesce(forecast.runway_count, 0) <> 1

@@ -58,7 +58,10 @@ misplaced as (
         instructions.amount,
         case
             when entries.source_id is null then 'its segment is not in the price book'
-            when entries.currency <> instructions.currency
+            when
+                entries.currency <> instructions.currency
+                or coalesce(entries.pricing_unit_id, '')
+                <> coalesce(instructions.pricing_unit_id, '')
                 then 'its segment has another currency'
             when
                 posted.source_id is null

@@ -2,13 +2,14 @@
     tags=['check'],
     meta={
         'dagster': {'ref': {'name': 'credit_grants'}},
-        'description': 'Grants with posted entries are still in the catalog, with their amount, currency and customer.',
+        'description': 'Grants with posted entries are still in the catalog, with their amount, currency, unit and customer.',
     },
 ) }}
 
 {#
   A grant whose start is posted is a promise in the books. Edited or deleted in the
   catalog, its balance would be wrong or vanish; grant the difference as a new credit.
+  A pricing unit with other decimal places is another amount.
   What rolled over has its amount from the books alone, and only in the run after the
   close that posted it.
 #}
@@ -46,6 +47,7 @@ final as (
             and starts.amount_minor <> grants.amount_minor
         )
         or starts.currency <> grants.currency
+        or coalesce(starts.pricing_unit_id, '') <> coalesce(grants.pricing_unit_id, '')
         or starts.customer_id <> grants.customer_id
         or starts.effective_at <> grants.starting_at
 

@@ -2,13 +2,14 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'credit_drawdowns'}},
-        'description': 'A grant pays its own contracts, and children that it gives access to, while their parent is in force.',
+        'description': 'A grant pays its own contracts, in its own unit, and children that it gives access to, while their parent is in force.',
     },
 ) }}
 
 {#
   Law 4, access. A grant that pays anybody else spends one customer's prepaid money on
-  another customer's usage: both are told wrong balances, and one is not billed.
+  another customer's usage: both are told wrong balances, and one is not billed. One that
+  pays a line in another unit, or in money, takes credits for dollars.
 #}
 with
 
@@ -45,6 +46,7 @@ judged as (
         charges.contract_id,
         drawdowns.currency,
         drawdowns.amount_minor,
+        {{ is_same_unit('grants', 'charges') }} as is_in_its_unit,
         (
             grants.customer_id = contracts.customer_id
             and {{ list_allows(
@@ -83,8 +85,11 @@ final as (
 
     select * from judged
     where
-        not coalesce(is_own, false)
-        and not coalesce(is_child, false)
+        not is_in_its_unit
+        or (
+            not coalesce(is_own, false)
+            and not coalesce(is_child, false)
+        )
 
 )
 

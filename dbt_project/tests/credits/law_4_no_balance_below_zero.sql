@@ -26,6 +26,7 @@ balances as (
         segment_id,
         customer_id,
         currency,
+        pricing_unit_id,
         amount_minor,
         effective_at,
         sum(amount_minor) over (
@@ -37,7 +38,7 @@ balances as (
             rows between unbounded preceding and current row
         ) as segment_balance_minor,
         sum(amount_minor) over (
-            partition by customer_id, currency
+            partition by customer_id, currency, pricing_unit_id
             order by
                 effective_at,
                 {{ entry_order('entry_type', 'amount_minor', 'invoice_id') }},

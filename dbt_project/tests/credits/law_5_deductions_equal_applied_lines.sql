@@ -2,7 +2,7 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_ledger_entries'}},
-        'description': 'Deductions that name an invoice, less what a void gave back = its applied lines, per segment, in minor units; of a void invoice, nothing.',
+        'description': 'Deductions that name an invoice, less what a void gave back = its applied lines, per segment, in minor units or smallest parts of a pricing unit; of a void invoice, nothing.',
     },
 ) }}
 
@@ -28,6 +28,12 @@ lines as (
 voided_invoices as (
 
     select * from {{ ref('voided_invoices') }}
+
+),
+
+pricing_units as (
+
+    select * from {{ ref('stg_catalog__pricing_units') }}
 
 ),
 
@@ -63,8 +69,10 @@ applied as (
     select
         lines.invoice_id,
         lines.segment_id,
-        sum(lines.amount_minor) as applied_minor
+        sum({{ minor_of_line('lines', 'pricing_units') }}) as applied_minor
     from lines
+    left join pricing_units
+        on lines.pricing_unit_id = pricing_units.pricing_unit_id
     left join voided_invoices
         on lines.invoice_id = voided_invoices.invoice_id
     where

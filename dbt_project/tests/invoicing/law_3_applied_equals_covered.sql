@@ -14,9 +14,29 @@
 #}
 with
 
+{# In integers whatever they are in: smallest parts, where that is a pricing unit. Only
+   lines in units that some grant is in: others may be more than integers hold. #}
 lines as (
 
-    {{ law_invoice_lines() }}
+    select
+        law_lines.line_id,
+        law_lines.line_type,
+        law_lines.segment_id,
+        law_lines.applied_to_line_id,
+        law_lines.stands_in,
+        law_lines.pricing_unit_id,
+        pricing_units.decimal_places,
+        {{ minor_of_line('law_lines', 'pricing_units') }} as amount_minor
+    from ({{ law_invoice_lines() }}) as law_lines
+    left join {{ ref('stg_catalog__pricing_units') }} as pricing_units
+        on law_lines.pricing_unit_id = pricing_units.pricing_unit_id
+    where
+        law_lines.pricing_unit_id is null
+        or law_lines.pricing_unit_id in (
+            select unit_grants.pricing_unit_id
+            from {{ ref('grants') }} as unit_grants
+            where unit_grants.pricing_unit_id is not null
+        )
 
 ),
 
@@ -53,7 +73,9 @@ charged as (
 
     select
         line_id,
-        cast(sum(greatest(amount_minor, 0)) as bigint) as charged_minor
+        cast(sum(greatest(amount_minor, 0)) as bigint) as charged_minor,
+        {{ to_amount('sum(greatest(amount, 0))') }} as charged_amount,
+        count(*) as slices
     from ({{ law_slices() }}) as slices
     group by 1
 
@@ -64,6 +86,25 @@ ahead_unseen as (
     select distinct line_id
     from {{ ref('drawable_charges') }}
     where is_without_look_ahead
+
+),
+
+{# Each slice of a unit may have been rounded up by one part. #}
+charged_lines as (
+
+    select
+        lines.line_id,
+        case
+            when lines.pricing_unit_id is null then charged.charged_minor
+            else
+                {{ to_parts(
+                    'charged.charged_amount', 'lines.decimal_places',
+                    'lines.pricing_unit_id'
+                ) }} + charged.slices
+        end as charged_minor
+    from lines
+    inner join charged
+        on lines.line_id = charged.line_id
 
 ),
 
@@ -78,7 +119,7 @@ paid_lines as (
             else greatest(lines.amount_minor, 0)
         end as payable_minor
     from lines
-    left join charged
+    left join charged_lines as charged
         on lines.line_id = charged.line_id
     left join ahead_unseen
         on lines.line_id = ahead_unseen.line_id

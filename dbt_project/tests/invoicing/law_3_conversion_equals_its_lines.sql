@@ -2,13 +2,14 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_invoice_lines'}},
-        'description': 'What an invoice turns into money is the exact sum of its lines in the unit, and those are no money themselves.',
+        'description': 'What an invoice turns into money is the sum of its lines in the unit, less what grants paid of them, and those are no money themselves.',
     },
 ) }}
 
 {#
   Law 3, conversions. Lines in a pricing unit cost nothing but through their conversion:
-  what it leaves out is given away, what is money on both is charged twice. What the unit
+  what it leaves out is given away, what is money on both, or was paid by a grant, is
+  charged twice. What the unit
   is worth is found here by its latest start, without the windows that rating joins by.
 #}
 with
@@ -16,19 +17,6 @@ with
 lines as (
 
     {{ law_invoice_lines() }}
-
-),
-
-unit_lines as (
-
-    select
-        invoice_id,
-        pricing_unit_id,
-        sum(amount) as amount,
-        sum(abs(amount_minor)) as amount_minor
-    from lines
-    where {{ is_in_pricing_unit() }}
-    group by 1, 2
 
 ),
 
@@ -47,22 +35,66 @@ conversions as (
 
 ),
 
-{# Of drafts: what was closed was a draft before, under this law. #}
+{# Closed invoices by what their close froze. #}
+periods as (
+
+    select
+        invoice_id,
+        price_book,
+        rate_card_id,
+        minor_unit_factor,
+        period_end
+    from {{ ref('billing_periods') }}
+    where rating_basis = 'open'
+    union all
+    select
+        invoices.invoice_id,
+        closes.catalog_hash as price_book,
+        invoices.rate_card_id,
+        invoices.minor_unit_factor,
+        invoices.period_end
+    from {{ ref('stg_books__invoices') }} as invoices
+    inner join {{ ref('stg_books__closes') }} as closes
+        on invoices.close_id = closes.close_id
+    where invoices.invoice_type = 'USAGE'
+
+),
+
 worth as (
 
     select
         periods.invoice_id,
         known.pricing_unit_id,
         max(periods.minor_unit_factor) as minor_unit_factor,
+        max(known.decimal_places) as decimal_places,
         {{ latest_value('known.amount_per_unit', ['known.starting_at']) }}
             as amount_per_unit
-    from {{ ref('billing_periods') }} as periods
+    from periods
     inner join {{ ref('price_book_unit_conversions') }} as known
         on
             periods.price_book = known.price_book
             and periods.rate_card_id = known.rate_card_id
             and periods.period_end > known.starting_at
-    where periods.rating_basis = 'open'
+    group by 1, 2
+
+),
+
+unit_lines as (
+
+    select
+        lines.invoice_id,
+        lines.pricing_unit_id,
+        -- An applied line has no places to lose.
+        sum(
+            {{ round_to_places('lines.amount', 'coalesce(worth.decimal_places, 12)') }}
+        ) as amount,
+        sum(abs(lines.amount_minor)) as amount_minor
+    from lines
+    left join worth
+        on
+            lines.invoice_id = worth.invoice_id
+            and lines.pricing_unit_id = worth.pricing_unit_id
+    where {{ is_in_pricing_unit('lines.') }}
     group by 1, 2
 
 ),
