@@ -1,8 +1,6 @@
-{#
-  What the ledger would get beyond the books before balances are topped up: starts, one
-  deduction per segment and open invoice, what operators decided on, ends of segments.
-  `posts_at_close`: does the next close write it?
-#}
+{# What the ledger would get beyond the books before balances are topped up: starts, one
+   deduction per segment and open invoice, what operators decided on, ends of segments.
+   `posts_at_close`: does the next close write it? #}
 with
 
 grants as (
