@@ -57,6 +57,19 @@
     chr(92)
 {%- endmacro %}
 
+{# A key of json_quote as parsers want it, control characters escaped: usage may hold
+   them, and one event must not stop a run. #}
+{% macro escaped_controls(document) -%}
+    case
+        when {{ matches(document, '[\u0001-\u001f]') }}
+            then {% for code in range(1, 32) %}replace({% endfor %}{{ document }}
+                {%- for code in range(1, 32) -%}
+                , chr({{ code }}), {{ backslash() }} || 'u00{{ '%02x' | format(code) }}')
+                {%- endfor %}
+        else {{ document }}
+    end
+{%- endmacro %}
+
 {# A JSON object of one key. #}
 {% macro json_object_of(key, value) -%}
     '{' || {{ json_quote(key) }} || ':' || {{ json_quote(value) }} || '}'
@@ -144,7 +157,7 @@
                     string_split({{ keys }}, '|'),
                     lambda key:
                         {{ json_quote('key') }} || ':'
-                        || {{ json_quote("json_extract_string(" ~ document ~ ", '$.\"' || key || '\"')") }}
+                        || {{ json_quote("json_extract_string(" ~ escaped_controls(document) ~ ", '$.\"' || key || '\"')") }}
                 ),
                 ','
             ) || '}'
@@ -159,7 +172,7 @@
                     split({{ keys }}, '[|]'),
                     key ->
                         {{ json_quote('key') }} || ':'
-                        || {{ json_quote("get_json_object(" ~ document ~ ", '$[\\'' || key || '\\']')") }}
+                        || {{ json_quote("get_json_object(" ~ escaped_controls(document) ~ ", '$[\\'' || key || '\\']')") }}
                 ),
                 ','
             ) || '}'
