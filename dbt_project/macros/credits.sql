@@ -335,6 +335,7 @@ remaining_{{ rank }} as (
     where drawn_minor > 0 or taken_quantity > 0
 {%- endmacro %}
 
+{# Who may pay what, and at which price. #}
 {% macro payable() -%}
 payable_lines as (
 
@@ -397,8 +398,15 @@ remaining_0 as (
     {{ this.schema }}.{{ this.identifier }}__rank_{{ rank }}
 {%- endmacro %}
 
-{# Rank by rank of a deep wallet, what is taken of each charge that is left. #}
-{% macro draw_in_steps(depth) -%}
+{# Rank by rank of a deep wallet, what is taken of each charge that is left. Where no
+   wallet is ever too deep, its depth is not asked for. #}
+{% macro draw_in_steps() -%}
+    {{ return(adapter.dispatch('draw_in_steps', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__draw_in_steps() -%}
+{%- endmacro %}
+{% macro spark__draw_in_steps() -%}
+    {% set depth = wallet_depth() %}
     {% for rank in range(1, depth + 1) if is_drawn_in_steps(depth) %}
         {% do run_query('drop table if exists ' ~ taken_at(rank)) %}
         {% call statement('step') %}
@@ -422,7 +430,13 @@ remaining_0 as (
     {% endfor %}
 {%- endmacro %}
 
-{% macro drop_steps(depth) -%}
+{% macro drop_steps() -%}
+    {{ return(adapter.dispatch('drop_steps', 'meterhouse')()) }}
+{%- endmacro %}
+{% macro default__drop_steps() -%}
+{%- endmacro %}
+{% macro spark__drop_steps() -%}
+    {% set depth = wallet_depth() %}
     {% for rank in range(1, depth + 1) if is_drawn_in_steps(depth) %}
         {% do run_query('drop table if exists ' ~ taken_at(rank)) %}
     {% endfor %}

@@ -1,5 +1,5 @@
 {# Descriptions as comments of the warehouse, one statement a relation. dbt's own looks the
-   columns up twice and reads a result back, a sixth of a small run. A described column
+   columns up twice and reads a result back, about a tenth of a small run. A described column
    that is not there stops the run. #}
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) %}
     {% call statement('persist_docs') %}

@@ -1,7 +1,7 @@
 {{ config(
     materialized=deep_view(),
-    pre_hook="{{ draw_in_steps(wallet_depth()) }}",
-    post_hook="{{ drop_steps(wallet_depth()) }}",
+    pre_hook="{{ draw_in_steps() }}",
+    post_hook="{{ drop_steps() }}",
 ) }}
 
 {#
