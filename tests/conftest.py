@@ -10,6 +10,8 @@ import pytest
 from orchestration.demo import enter_by_hand
 from orchestration.sample_company import SampleCompany, generate, stage
 from orchestration.workspace import Workspace
+from tests import standing_views
+from tests.rating.metered import write_company
 from tests.support import instant, made_once, run_all
 
 CLOSINGS = ("2026-09-02", "2026-10-02", "2026-11-02")
@@ -19,6 +21,26 @@ CLOSINGS = ("2026-09-02", "2026-10-02", "2026-11-02")
 def _sandbox_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees a Stripe key, whatever the environment holds."""
     monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _views_of_another_company(tmp_path_factory: pytest.TempPathFactory) -> None:
+    def make(folder: Path) -> None:
+        metric = {"metric_id": "acme", "aggregation": "COUNT", "event_types": "acme"}
+        company = folder / "company"
+        write_company(company, [("acme", metric)])
+        (company / "events" / "call.ndjson").write_text(
+            '{"transaction_id": "1", "customer_id": "acme", "event_type": "acme", '
+            '"timestamp": "2026-09-01T12:00:00Z"}'
+        )
+        run_all(company, CLOSINGS[0])
+        standing_views.keep_views_alone(company / "warehouse.duckdb")
+
+    standing_views.lend(
+        lambda: (
+            made_once(tmp_path_factory, "views", make) / "company" / "warehouse.duckdb"
+        )
+    )
 
 
 @pytest.fixture(scope="session")
