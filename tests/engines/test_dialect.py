@@ -226,6 +226,21 @@ def test_texts_in_order(folder: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_key_comes_back_as_it_was(folder: Path, tmp_path: Path) -> None:
+    """Whatever the usage holds, control characters too, which are no JSON."""
+    texts = [*TEXTS, *(f"{chr(code)}x{chr(code)}" for code in range(1, 32))]
+    rows = [{**nasty_row(n), "text": text} for n, text in enumerate(texts)]
+    usage = r""""'{\"a\":\"1\",\"key\":' || " ~ json_quote('text') ~ " || '}'" """
+    found = assert_equal_on_both(
+        folder,
+        write(tmp_path, rows),
+        {"usage": usage, "keys": f"json_subset({usage}, \"'key'\")"},
+    )
+    assert [row["keys"] for row in found] == [
+        row["usage"].replace('"a":"1",', "") for row in found
+    ]
+
+
 def test_literals(folder: Path, tmp_path: Path) -> None:
     """Every text survives as a literal of the SQL."""
     texts = [text for text in (*TEXTS, *PAIRS) if text is not None]
