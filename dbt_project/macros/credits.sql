@@ -168,7 +168,7 @@ placed as (
         *,
         row_number() over (
             partition by
-                family_id, currency, burn_level, window_cluster, run_number,
+                {{ wallet() }}, burn_level, window_cluster, run_number,
                 seat_group_values
             order by burn_rank, tranche_number
         ) as seat_rank
