@@ -24,7 +24,7 @@ from dbt.task.build import BuildTask
 from dbt.task.run import ModelRunner
 
 from orchestration.billing_run import BillingRun
-from orchestration.dbt_runner import _parsed
+from orchestration.dbt_runner import Dbt, _parsed
 
 # What a run or its workspace may change in the text of a view.
 CHANGING = re.compile(
@@ -97,9 +97,20 @@ def standing_views(run: BillingRun, *, borrowed: bool = False) -> Iterator[None]
     if borrowed and _templates and not warehouse.exists():
         shutil.copy(_templates[0](), warehouse)
     there = views_of(warehouse) if warehouse.exists() else set()
+    # Not the run's own dbt: its variables depend on what it has yet to land.
+    settings = run.workspace.settings
+    manifest = _parsed(
+        Dbt(
+            run.workspace,
+            variables={
+                "rate_models": settings.rate_models,
+                "metric_models": settings.metric_models,
+            },
+        )
+    )
     standing = {
         unique_id
-        for unique_id, view in constant_views(_parsed(run.dbt)).items()
+        for unique_id, view in constant_views(manifest).items()
         if view in there
     }
 

@@ -464,6 +464,11 @@ BROKEN = [
         "where pricing_unit_id = 'tokens'",
     ),
     (
+        "check_posted_units_stand",
+        "update books.frozen_pricing_unit_conversions set decimal_places = 6 "
+        "where pricing_unit_id = 'credits'",
+    ),
+    (
         "check_unit_balances_fit_their_decimal_places",
         "update credits.credit_grants "
         "set opening_balance_minor = 9000000000000000000 where grant_id = 'pool'",

@@ -458,6 +458,17 @@ STATEMENTS = [
         " where grant_id = 'acme-commit'",
     ),
     Case(
+        "a pricing unit with posted entries is deleted from the catalog",
+        {
+            "check_posted_units_stand",
+            "check_posted_grants_stand",
+            "law_7_ledger_shows_what_was_posted",
+            "law_7_closes_are_unchanged",
+        },
+        "update books.ledger_entries set pricing_unit_id = 'deleted'"
+        " where grant_id = 'acme-commit'",
+    ),
+    Case(
         "a commit pays a price of its own where a flat amount is charged",
         {"check_commit_prices_are_plain"},
         "update rating.step_charges set charge = 'flat' where slice_id in"
