@@ -70,6 +70,7 @@ QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize
 AGGREGATIONS = ("MAX", "MIN", "LATEST", "UNIQUE", "AVG", "TIME_WEIGHTED_SUM")
 
 SMALLEST = Decimal("0.000000000001")
+TOKENS_GIVEN = Decimal("33.333333333333")
 
 # Text that one engine or the other takes for syntax, in group values and in a name.
 NASTY_PROJECTS = (
@@ -259,8 +260,28 @@ def contract_at_random(folder: Path) -> None:
     if "\nplain," in products:
         return
     tables, _ = company_of(random_customers(), RANDOM_MONTH)
+    tables["credits"] = list(credits_in_units())
     for name, table in tables.items():
         append(folder, name, table)
+
+
+def credits_in_units() -> Iterator[dict[str, str]]:
+    """For each of the random customers; some pay all of their usage, some a part."""
+    for customer, account in random_customers().items():
+        for unit, amount, ending_before in (
+            ("credits", "30.25", "2026-10-21T06:00Z"),
+            ("tokens", f"{TOKENS_GIVEN}", ""),
+        ):
+            yield {
+                "credit_id": f"{customer}-{unit}",
+                "customer_id": customer,
+                "name": unit,
+                "currency": account.currency,
+                "pricing_unit_id": unit,
+                "amount": amount,
+                "starting_at": "2026-09-30T00:00Z",
+                "ending_before": ending_before,
+            }
 
 
 def share_a_commit(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -19,12 +20,19 @@ from tests.engines.conftest import (
     DEAD_CLOSE,
     NASTY_NAME,
     RANDOM_MONTH,
+    SMALLEST,
+    TOKENS_GIVEN,
     Engines,
     random_customers,
     wallet_customers,
     without_spark,
 )
-from tests.rating.random_contracts import USAGE_LINES, billed_lines, expected_lines
+from tests.rating.random_contracts import (
+    USAGE_LINES,
+    billed_lines,
+    expected_lines,
+    unit_of,
+)
 
 pytestmark = [pytest.mark.spark, without_spark]
 
@@ -32,6 +40,7 @@ TABLES = (
     "books.closes",
     "books.credit_drawdowns",
     "books.frozen_customer_refs",
+    "books.frozen_pricing_unit_conversions",
     "books.frozen_rate_tiers",
     "books.frozen_rates",
     "books.invoice_lines",
@@ -43,6 +52,7 @@ TABLES = (
     "credits.credit_balances",
     "credits.credit_drawdowns",
     "credits.credit_ledger",
+    "credits.credit_recognition",
     "credits.credit_runway",
     "invoicing.invoice_lines",
     "invoicing.invoice_sub_lines",
@@ -175,6 +185,30 @@ def test_wallets_pay_on_spark_as_the_reference_says(engines: Engines) -> None:
     assert drawing["wallet-60"] > 20
     assert drawing["wallet-365"] > 5
     assert found == expected, differences(found, expected)
+
+
+def test_credits_in_a_unit_pay_on_spark_what_is_used(engines: Engines) -> None:
+    """All of a customer's tokens or all of its credit, to the last place."""
+    used: dict[str, list[Decimal]] = {}
+    for (customer, product, *_), (_, amount, _) in expected_lines(
+        random_customers(), RANDOM_MONTH
+    ).items():
+        if unit_of(customer, product) == "tokens":
+            used.setdefault(customer, []).append(amount)
+    found = {
+        row["customer_id"]: Decimal(row["drawn_minor"]) * SMALLEST
+        for row in engines.spark.warehouse.rows(
+            "select * from credits.credit_balances where pricing_unit_id = 'tokens'"
+        )
+    }
+    expected = {
+        customer: min(sum(amounts, Decimal(0)), TOKENS_GIVEN)
+        for customer, amounts in used.items()
+        # What is given back on one line is not taken from another one.
+        if min(amounts) >= 0
+    }
+    assert {customer: found[customer] for customer in expected} == expected
+    assert {amount < TOKENS_GIVEN for amount in expected.values()} == {False, True}
 
 
 def test_the_laws_hold_on_spark(engines: Engines) -> None:
