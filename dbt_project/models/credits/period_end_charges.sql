@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
-{# Charges of the last instant of a period: subscriptions, composites, pricing units turned
-   into money, and what is missing to minimums where that is half a minor unit at least. #}
+{# Charges of the last instant of a period: subscriptions, composites, pricing units
+   turned into money, and what is missing to minimums where that is half a minor unit at
+   least. #}
 with
 
 composite_charges as (
