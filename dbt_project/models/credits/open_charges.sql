@@ -76,7 +76,7 @@ final as (
         '{}' as presentation_group_values,
         charges.currency,
         cast(null as string) as pricing_unit_id,
-        charges.{{ price }} as unit_price,
+        cast(charges.{{ price }} as {{ unit_price_type() }}) as unit_price,
         {{ to_quantity(0) }} as quantity,
         charges.amount_minor,
         {{ add_seconds('periods.period_end', -1) }} as slice_start,
