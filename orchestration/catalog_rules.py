@@ -16,6 +16,7 @@ from orchestration import (
     catalog_price_rules,
     catalog_renewal_rules,
     catalog_seat_rules,
+    catalog_subscription_rules,
     catalog_threshold_rules,
     catalog_unit_grant_rules,
     catalog_unit_rules,
@@ -43,6 +44,7 @@ def check(findings: Findings) -> None:
     catalog_hierarchy_rules.check(findings)
     catalog_threshold_rules.check(findings)
     catalog_seat_rules.check(findings)
+    catalog_subscription_rules.check(findings)
     catalog_unit_grant_rules.check(findings)
 
 

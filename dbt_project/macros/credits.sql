@@ -562,12 +562,12 @@ remaining_0 as (
     end
 {%- endmacro %}
 
-{# The order in which charges are paid: planned close, contract, usage before composites,
-   earlier start, higher unit price, product name; then what makes it total. #}
+{# The order in which charges are paid: planned close, contract, usage before subscriptions
+   before composites, earlier start, higher unit price, product name; then what makes it total. #}
 {% macro charge_order() -%}
     periods.closes_at,
     charges.contract_id,
-    case when charges.line_type = 'usage' then 1 else 2 end,
+    case charges.line_type when 'usage' then 1 when 'subscription' then 2 else 3 end,
     charged_lines.line_start,
     charged_lines.line_unit_price desc,
     products.product_name,

@@ -37,17 +37,37 @@
     ]) }}
 {%- endmacro %}
 
+{# Of an invoice and a subscription. #}
+{% macro subscription_line_id(invoices, subscriptions) -%}
+    {{ hash_id('il', [
+        invoices ~ '.invoice_id', "'subscription'", subscriptions ~ '.subscription_id',
+    ]) }}
+{%- endmacro %}
+
 {# Whatever sums up others stands after what it sums up. #}
 {% macro line_type_order() -%}
     case lines.line_type
         when 'usage' then 1
-        when 'composite' then 2
-        when 'cpu_conversion' then 3
-        when 'minimum' then 4
-        when 'commit_purchase' then 5
-        when 'commit_trueup' then 6
-        else 7
+        when 'subscription' then 2
+        when 'composite' then 3
+        when 'cpu_conversion' then 4
+        when 'minimum' then 5
+        when 'commit_purchase' then 6
+        when 'commit_trueup' then 7
+        else 8
     end
+{%- endmacro %}
+
+{# The order in which the lines of an invoice stand. #}
+{% macro line_order() -%}
+    {{ line_type_order() }},
+    case when lines.product_id is null then 1 else 0 end,
+    products.product_name,
+    coalesce(subscriptions.subscription_name, ''),
+    lines.pricing_group_values,
+    lines.presentation_group_values,
+    coalesce(lines.pricing_unit_id, ''),
+    lines.line_id
 {%- endmacro %}
 
 {% macro line_name() -%}
@@ -60,6 +80,10 @@
             then grants.grant_name || ' applied to ' || products.product_name
         when 'applied_postpaid_commit'
             then products.product_name || ' counted towards ' || grants.grant_name
+        when 'subscription'
+            then products.product_name || coalesce(
+                ': ' || nullif(subscriptions.subscription_name, products.product_name), ''
+            )
         when 'commit_purchase' then purchases.grant_name
         when 'commit_trueup' then 'True-up of ' || grants.grant_name
         when 'cpu_conversion'

@@ -24,7 +24,7 @@
         else ' ' || presentation_group_values
     end
     || case
-        when line_type in ('usage', 'cpu_conversion')
+        when line_type in ('usage', 'subscription', 'cpu_conversion')
             then ' - quantity ' || {{ short_decimal_text('quantity') }}
         else ''
     end

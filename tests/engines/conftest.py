@@ -303,12 +303,13 @@ def share_a_commit(folder: Path) -> None:
 
 
 def sell_by_commit(folder: Path) -> None:
-    """Commits pay half of the list prices."""
+    """Commits pay half of the list prices, but for seats."""
     path = folder / "catalog" / "rates.csv"
     with path.open(newline="") as file:
         rates = list(csv.DictReader(file))
     for row in rates:
-        if row["rate_card_id"].startswith("list-") and row["price_model"] == "flat":
+        is_listed = row["rate_card_id"].startswith("list-")
+        if is_listed and row["price_model"] == "flat" and row["rate_id"] != "seats":
             half = Decimal(row["unit_price"]) / 2
             row["commit_rate"] = f"{half:.12f}" if half >= SMALLEST else ""
     write(folder, "rates", rates)
@@ -349,7 +350,8 @@ def own_ids(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def seat_projects(folder: Path) -> None:
-    """The first customer's projects are seats, with a pool and credits of their own."""
+    """The first customer's projects are seats, with a price, a pool and credits of
+    their own."""
     if (folder / "catalog" / "subscriptions.csv").exists():
         return
     contract = {"contract_id": "contract-0001-a", "starting_at": "2026-09-01T00:00Z"}
@@ -358,8 +360,12 @@ def seat_projects(folder: Path) -> None:
         "name": "Team",
         "quantity_management_mode": "SEAT_BASED",
         "seat_group_key": "project",
+        "product_id": "seats",
+        "collection_schedule": "ARREARS",
+        "is_prorated": "true",
     }
     write(folder, "subscriptions", [team | contract])
+    sell_seats(folder, "contract-0001-a")
     write(
         folder,
         "subscription_quantities",
@@ -411,6 +417,17 @@ def seat_projects(folder: Path) -> None:
             },
         ],
     )
+
+
+def sell_seats(folder: Path, contract: str) -> None:
+    """A price of seats on the contract's card; prorated it is no whole cent."""
+    with (folder / "catalog" / "contracts.csv").open(encoding="utf-8") as file:
+        cards = {k["contract_id"]: k["rate_card_id"] for k in csv.DictReader(file)}
+    seats = {"product_id": "seats", "name": "Seats", "product_type": "SUBSCRIPTION"}
+    append(folder, "products", [seats])
+    price = {"rate_id": "seats", "product_id": "seats", "price_model": "flat"}
+    price |= {"rate_card_id": cards[contract], "unit_price": "0.37"}
+    append(folder, "rates", [price | {"starting_at": "2026-01-01T00:00Z"}])
 
 
 def use_at_random(folder: Path) -> None:

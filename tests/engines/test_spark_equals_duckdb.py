@@ -70,9 +70,11 @@ TABLES = (
     "rating.known_usage",
     "rating.known_values",
     "rating.piece_prices",
+    "rating.priced_seats",
     "rating.rated_tiers",
     "rating.rated_usage",
     "rating.slice_pieces",
+    "rating.subscription_charges",
     "rating.usage_by_period",
     "staging.currencies",
 )
@@ -130,6 +132,8 @@ def test_the_company_tests_something(engines: Engines) -> None:
         " where reason is not null) as by_hand, "
         "(select count(*) from books.ledger_entries "
         " where entry_type like '%SEAT_BASED_ADJUSTMENT') as seats, "
+        "(select count(*) from books.invoice_lines "
+        " where line_type = 'subscription') as sold_seats, "
         "(select count(*) from books.credit_drawdowns as draws "
         " join credits.credit_grants as grants using (segment_id) "
         " where grants.seat_group_values is not null) as own_draws, "

@@ -314,15 +314,6 @@ EDITS = [
         "invoice_amount",
         "the recurring commit 'all' has a price, and what more seats add to its pool",
     ),
-    # Charges for subscriptions do not exist.
-    edit(
-        "products",
-        "calls",
-        "calls,Calls,SUBSCRIPTION,calls,user",
-        2,
-        "product_type",
-        "'SUBSCRIPTION' is not allowed",
-    ),
 ]
 
 

@@ -11,7 +11,7 @@ grants as (
     select * from {{ ref('tranche_balances') }}
     where
         opening_balance_minor > 0
-        -- A composite is charged at the end of its period, which may lie ahead.
+        -- What is charged at the end of its period may lie ahead.
         and starting_at <= {{ as_of() }}
 
 ),

@@ -2,7 +2,7 @@
 
 {# Where each line that a wallet may pay starts, and its dearest unit price. A line
    starts where the first price that it is used at does; a composite where its share
-   does. #}
+   does, a subscription with its period or in it. #}
 with
 
 charges as (
@@ -27,6 +27,13 @@ applied_rates as (
 composites as (
 
     select * from {{ ref('composite_charges') }}
+    where rating_basis = 'open'
+
+),
+
+subscriptions as (
+
+    select * from {{ ref('subscription_charges') }}
     where rating_basis = 'open'
 
 ),
@@ -56,6 +63,11 @@ line_starts as (
         line_id,
         share_starting_at as line_start
     from composites
+    union all
+    select
+        line_id,
+        starting_at as line_start
+    from subscriptions
 
 ),
 

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 {# By how much each grant moved on each day, usage counted on the day it happened. A
-   composite of a period that still runs is charged at its end: what it draws so far is
-   drawn today. #}
+   subscription or composite of a period that still runs is charged at its end: what it
+   draws so far is drawn today. #}
 with
 
 draft_drawdowns as (

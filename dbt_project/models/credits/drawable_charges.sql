@@ -1,8 +1,8 @@
 {#
   Charges of open periods in the order in which the wallets of a family (a customer and
-  its children) pay them: planned close, contract, usage before composites, earlier start,
-  higher unit price, product name, time. A composite is charged at the last instant of its
-  period.
+  its children) pay them: planned close, contract, usage before subscriptions before
+  composites, earlier start, higher unit price, product name, time. Subscriptions and
+  composites are charged at the last instant of their period.
 #}
 with
 

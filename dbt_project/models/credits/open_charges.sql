@@ -1,9 +1,13 @@
 {{ config(materialized='view') }}
 
 {# What grants may pay of open periods, negative usage too: usage, slice by slice, and
-   composites. Usage in a pricing unit is there where some grant is in that unit. What is
-   missing to minimums, and pricing units turned into money, are never paid from a
-   wallet. #}
+   subscriptions and composites at the last second of their period. Usage in a pricing unit
+   is there where some grant is in that unit. What is missing to minimums, and pricing
+   units turned into money, are never paid from a wallet. #}
+{%- set in_arrears = {
+    'subscription': ('subscription_charges', 'unit_price'),
+    'composite': ('composite_charges', 'composite_share'),
+} %}
 with
 
 rated_usage as (
@@ -21,13 +25,15 @@ unit_charges as (
 
 ),
 
-composites as (
+{% for charges, _ in in_arrears.values() -%}
+{{ charges }} as (
 
-    select * from {{ ref('composite_charges') }}
+    select * from {{ ref(charges) }}
     where rating_basis = 'open'
 
 ),
 
+{% endfor -%}
 periods as (
 
     select * from {{ ref('billing_periods') }}
@@ -36,6 +42,7 @@ periods as (
 
 final as (
 
+    {% for charges in ['rated_usage', 'unit_charges'] -%}
     select
         slice_id,
         line_id,
@@ -53,48 +60,34 @@ final as (
         amount_minor,
         slice_start,
         slice_end
-    from rated_usage
+    from {{ charges }}
     union all
+    {% endfor -%}
+    {% for line_type, (charges, price) in in_arrears.items() -%}
     select
-        slice_id,
-        line_id,
-        'usage' as line_type,
-        invoice_id,
-        contract_id,
-        customer_id,
-        product_id,
-        pricing_group_values,
-        presentation_group_values,
-        currency,
-        pricing_unit_id,
-        unit_price,
-        quantity,
-        amount_minor,
-        slice_start,
-        slice_end
-    from unit_charges
-    union all
-    select
-        composites.line_id as slice_id,
-        composites.line_id,
-        'composite' as line_type,
-        composites.invoice_id,
+        charges.line_id as slice_id,
+        charges.line_id,
+        '{{ line_type }}' as line_type,
+        charges.invoice_id,
         periods.contract_id,
         periods.customer_id,
-        composites.product_id,
+        charges.product_id,
         '{}' as pricing_group_values,
         '{}' as presentation_group_values,
-        composites.currency,
+        charges.currency,
         cast(null as string) as pricing_unit_id,
-        composites.composite_share as unit_price,
+        cast(charges.{{ price }} as {{ unit_price_type() }}) as unit_price,
         {{ to_quantity(0) }} as quantity,
-        composites.amount_minor,
+        charges.amount_minor,
         {{ add_seconds('periods.period_end', -1) }} as slice_start,
         periods.period_end as slice_end
-    from composites
+    from {{ charges }} as charges
     inner join periods
-        on composites.period_id = periods.period_id
-
+        on charges.period_id = periods.period_id
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {% endfor %}
 )
 
 select * from final

@@ -8,7 +8,7 @@ with
 invoice_lines as (
 
     select * from {{ ref('invoice_lines') }}
-    where line_type in ('usage', 'composite', 'cpu_conversion')
+    where line_type in ('usage', 'subscription', 'composite', 'cpu_conversion')
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What a grant paid of a usage line or composite, as a line of its own: applied =
-   -covered. What counted towards a postpaid commit stands beside, and is owed. What is
+{# What a grant paid of usage, a subscription or a composite, as a line of its own:
+   applied = -covered. What counted towards a postpaid commit stands beside, and is owed. What is
    paid in a pricing unit is no money, as its line is none. #}
 with
 

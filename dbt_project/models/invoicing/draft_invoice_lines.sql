@@ -1,7 +1,7 @@
 {#
-  Lines of open periods: one usage line per product, group values and unit, composites,
-  pricing units turned into money, what is missing to minimums, and one applied line
-  (negative) per usage line and grant that paid for it. Beside them what commits cost.
+  Lines of open periods: one usage line per product, group values and unit, subscriptions,
+  composites, pricing units turned into money, what is missing to minimums, and one applied
+  line (negative) per line and grant that paid for it. Beside them what commits cost.
 #}
 with
 
@@ -35,6 +35,12 @@ products as (
 
 ),
 
+subscriptions as (
+
+    select * from {{ ref('stg_catalog__subscriptions') }}
+
+),
+
 pricing_units as (
 
     select * from {{ ref('stg_catalog__pricing_units') }}
@@ -62,14 +68,7 @@ final as (
         cast(
             row_number() over (
                 partition by lines.invoice_id
-                order by
-                    {{ line_type_order() }},
-                    case when lines.product_id is null then 1 else 0 end,
-                    products.product_name,
-                    lines.pricing_group_values,
-                    lines.presentation_group_values,
-                    coalesce(lines.pricing_unit_id, ''),
-                    lines.line_id
+                order by {{ line_order() }}
             ) as bigint
         ) as line_number,
         lines.line_type,
@@ -96,6 +95,8 @@ final as (
             and {{ is_last_version('open_invoices.period_end', 'products') }}
     left join contracts
         on open_invoices.contract_id = contracts.contract_id
+    left join subscriptions
+        on lines.subject_id = subscriptions.subscription_id
     left join pricing_units
         on lines.pricing_unit_id = pricing_units.pricing_unit_id
     left join grants

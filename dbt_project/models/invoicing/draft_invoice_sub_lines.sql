@@ -1,19 +1,22 @@
 {#
-  Which prices made a usage line: one row per rate window and price step (two where the
-  step has a flat amount) and per discount or maximum that took of it, with the exact amount and its share of the line's minor units by largest remainder.
+  Which prices made a line of usage or seats: a row per rate window and price step, flat
+  amount of a step, discount or maximum, and increase of seats, with the exact amount and
+  its share of the line's minor units by largest remainder.
 #}
 with
 
 prices as (
 
     select * from {{ ref('draft_line_prices') }}
+    union all
+    select * from {{ ref('draft_seat_prices') }}
 
 ),
 
 lines as (
 
     select * from {{ ref('draft_invoice_lines') }}
-    where line_type = 'usage'
+    where line_type in ('usage', 'subscription')
 
 ),
 
@@ -52,13 +55,10 @@ ranked as (
                     floored.amount * cast(floored.minor_unit_factor as decimal(5, 0))
                     as decimal(37, 12)
                 ) - floored.floor_minor desc,
-                floored.rate_starting_at asc,
-                floored.rate_id asc,
+                floored.rate_starting_at asc, floored.rate_id asc,
                 coalesce(floored.override_id, '') asc,
-                coalesce(floored.adjustment_id, '') asc,
-                floored.tier_start asc,
-                floored.charge desc,
-                coalesce(floored.unit_price, 0) asc
+                coalesce(floored.adjustment_id, '') asc, floored.tier_start asc,
+                floored.charge desc, coalesce(floored.unit_price, 0) asc
         ) as remainder_rank
     from floored
     inner join lines

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# Lines of open periods that are no usage: composites, conversions of pricing units,
-   and what is missing to minimums. #}
+{# Lines of open periods that are no usage: subscriptions, composites, conversions of
+   pricing units, and what is missing to minimums. #}
 with
 
 charges as (
@@ -22,7 +22,7 @@ final as (
         presentation_group_values,
         cast(null as string) as segment_id,
         cast(null as string) as applied_to_line_id,
-        limit_id as subject_id,
+        coalesce(limit_id, subscription_id) as subject_id,
         pricing_unit_id,
         quantity,
         unit_price,

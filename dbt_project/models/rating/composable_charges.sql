@@ -7,7 +7,7 @@ with
 windows as (
 
     select * from {{ ref('entitled_windows') }}
-    where is_composite
+    where product_type = 'COMPOSITE'
 
 ),
 

@@ -14,7 +14,7 @@ periods as (
 windows as (
 
     select * from {{ ref('entitled_windows') }}
-    where is_composite
+    where product_type = 'COMPOSITE'
 
 ),
 

@@ -45,7 +45,7 @@ windows as (
         periods.price_book,
         contract_products.product_id,
         products.starting_at as product_starting_at,
-        products.product_type = 'COMPOSITE' as is_composite,
+        products.product_type,
         {{ chosen_rate('rate_windows', 'override_windows', 'periods') }},
         greatest(
             periods.period_start,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{# What minimums count: usage after discounts and maximums, and composites, which are
-   charged at the last instant of their period. #}
+{# What minimums count: usage after discounts and maximums, and subscriptions and
+   composites, which are charged at the last instant of their period. #}
 with
 
 rated_usage as (
@@ -10,9 +10,21 @@ rated_usage as (
 
 ),
 
-composite_charges as (
+charges_in_arrears as (
 
-    select * from {{ ref('composite_charges') }}
+    select
+        period_id,
+        product_id,
+        line_id,
+        amount
+    from {{ ref('composite_charges') }}
+    union all
+    select
+        period_id,
+        product_id,
+        line_id,
+        amount
+    from {{ ref('subscription_charges') }}
 
 ),
 
@@ -33,14 +45,14 @@ final as (
     from rated_usage
     union all
     select
-        composite_charges.period_id,
-        composite_charges.product_id,
-        composite_charges.line_id,
+        charges_in_arrears.period_id,
+        charges_in_arrears.product_id,
+        charges_in_arrears.line_id,
         {{ add_seconds('periods.period_end', -1) }} as charged_at,
-        composite_charges.amount
-    from composite_charges
+        charges_in_arrears.amount
+    from charges_in_arrears
     inner join periods
-        on composite_charges.period_id = periods.period_id
+        on charges_in_arrears.period_id = periods.period_id
 
 )
 

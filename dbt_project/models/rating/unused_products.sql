@@ -34,7 +34,7 @@ first_windows as (
             and windows.product_id = used_lines.product_id
     where
         used_lines.product_id is null
-        and not windows.is_composite
+        and windows.product_type = 'USAGE'
 
 ),
 

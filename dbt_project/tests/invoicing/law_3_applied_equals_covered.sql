@@ -123,7 +123,7 @@ paid_lines as (
         on lines.line_id = charged.line_id
     left join ahead_unseen
         on lines.line_id = ahead_unseen.line_id
-    where lines.line_type in ('usage', 'composite')
+    where lines.line_type in ('usage', 'subscription', 'composite')
 
 ),
 

@@ -2,7 +2,7 @@
     tags=['law'],
     meta={
         'dagster': {'ref': {'name': 'draft_invoice_sub_lines'}},
-        'description': 'A usage line has the quantity, the exact amount and the minor units of its sub-lines.',
+        'description': 'A line of usage or of a subscription has the quantity, the exact amount and the minor units of its sub-lines.',
     },
 ) }}
 
@@ -18,10 +18,10 @@ lines as (
 
 ),
 
-usage_lines as (
+priced_lines as (
 
     select * from lines
-    where line_type = 'usage'
+    where line_type in ('usage', 'subscription')
 
 ),
 
@@ -47,23 +47,23 @@ sub_line_totals as (
 final as (
 
     select
-        coalesce(usage_lines.invoice_id, sub_line_totals.invoice_id) as invoice_id,
-        coalesce(usage_lines.line_id, sub_line_totals.line_id) as line_id,
-        usage_lines.quantity,
-        usage_lines.amount,
-        usage_lines.amount_minor,
+        coalesce(priced_lines.invoice_id, sub_line_totals.invoice_id) as invoice_id,
+        coalesce(priced_lines.line_id, sub_line_totals.line_id) as line_id,
+        priced_lines.quantity,
+        priced_lines.amount,
+        priced_lines.amount_minor,
         sub_line_totals.quantity as quantity_of_sub_lines,
         sub_line_totals.amount as amount_of_sub_lines,
         sub_line_totals.amount_minor as amount_minor_of_sub_lines
-    from usage_lines
+    from priced_lines
     full outer join sub_line_totals
-        on usage_lines.line_id = sub_line_totals.line_id
+        on priced_lines.line_id = sub_line_totals.line_id
     where
-        usage_lines.line_id is null
+        priced_lines.line_id is null
         or sub_line_totals.line_id is null
-        or usage_lines.quantity <> sub_line_totals.quantity
-        or usage_lines.amount <> sub_line_totals.amount
-        or usage_lines.amount_minor <> sub_line_totals.amount_minor
+        or priced_lines.quantity <> sub_line_totals.quantity
+        or priced_lines.amount <> sub_line_totals.amount
+        or priced_lines.amount_minor <> sub_line_totals.amount_minor
 
 )
 

@@ -62,6 +62,17 @@ priced as (
 
 ),
 
+{# A price of seats that is not flat, or is in a pricing unit. #}
+subscribed as (
+
+    select
+        line_id as row_of,
+        'subscription_charges' as table_name
+    from {{ ref('subscription_charges') }}
+    where amount is null
+
+),
+
 final as (
 
     select * from metered
@@ -71,6 +82,8 @@ final as (
     select * from converted
     union all
     select * from priced
+    union all
+    select * from subscribed
 
 )
 
