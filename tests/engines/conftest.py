@@ -225,6 +225,7 @@ def enter_by_hand(closed: BillingRun) -> None:
         "inner join staging.stg_books__ledger_entries as posted "
         "on grants.segment_id = posted.segment_id "
         "where grants.customer_id not like 'wallet-%' "
+        "and grants.pricing_unit_id is null "
         "and (grants.ending_before is null "
         "or grants.ending_before > timestamp '2026-10-11 00:00:00') "
         "group by grants.segment_id, grants.currency, grants.starting_at "

@@ -191,6 +191,17 @@ def test_wallets_pay_on_spark_as_the_reference_says(engines: Engines) -> None:
     assert found == expected, differences(found, expected)
 
 
+def test_seats_cost_on_spark_what_they_cost(engines: Engines) -> None:
+    """In September 3 seats, 7 more for its last 20 of 30 days, one more for the last 5:
+    0.37 x 20 / 30 = 0.25 and 0.37 x 5 / 30 = 0.06 a seat; a decrease between gives
+    nothing back."""
+    found = engines.spark.warehouse.rows(
+        "select amount_minor from invoicing.invoice_lines "
+        "where line_type = 'subscription' order by period_start"
+    )
+    assert found[0]["amount_minor"] == 3 * 37 + 7 * 25 + 6
+
+
 def test_credits_in_a_unit_pay_on_spark_what_is_used(engines: Engines) -> None:
     """All of a customer's tokens or all of its credit, to the last place."""
     used: dict[str, list[Decimal]] = {}
