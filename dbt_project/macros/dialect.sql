@@ -60,12 +60,39 @@
 {# A key of json_quote as parsers want it, control characters escaped: usage may hold
    them, and one event must not stop a run. #}
 {% macro escaped_controls(document) -%}
+    {{ return(adapter.dispatch('escaped_controls', 'meterhouse')(document)) }}
+{%- endmacro %}
+{% macro default__escaped_controls(document) -%}
     case
         when {{ matches(document, '[\u0001-\u001f]') }}
-            then {% for code in range(1, 32) %}replace({% endfor %}{{ document }}
-                {%- for code in range(1, 32) -%}
-                , chr({{ code }}), {{ backslash() }} || 'u00{{ '%02x' | format(code) }}')
-                {%- endfor %}
+            then array_to_string(
+                list_transform(
+                    string_split({{ document }}, ''),
+                    lambda letter: case
+                        when ascii(letter) between 1 and 31
+                            then {{ backslash() }} || printf('u%04x', ascii(letter))
+                        else letter
+                    end
+                ),
+                ''
+            )
+        else {{ document }}
+    end
+{%- endmacro %}
+{% macro spark__escaped_controls(document) -%}
+    case
+        when {{ matches(document, '[\u0001-\u001f]') }}
+            then array_join(
+                transform(
+                    split({{ document }}, ''),
+                    letter -> case
+                        when ascii(letter) between 1 and 31
+                            then {{ backslash() }} || 'u' || lpad(hex(ascii(letter)), 4, '0')
+                        else letter
+                    end
+                ),
+                ''
+            )
         else {{ document }}
     end
 {%- endmacro %}
