@@ -63,38 +63,30 @@
     {{ return(adapter.dispatch('escaped_controls', 'meterhouse')(document)) }}
 {%- endmacro %}
 {% macro default__escaped_controls(document) -%}
-    case
-        when {{ matches(document, '[\u0001-\u001f]') }}
-            then array_to_string(
-                list_transform(
-                    string_split({{ document }}, ''),
-                    lambda letter: case
-                        when ascii(letter) between 1 and 31
-                            then {{ backslash() }} || printf('u%04x', ascii(letter))
-                        else letter
-                    end
-                ),
-                ''
-            )
-        else {{ document }}
-    end
+    array_to_string(
+        list_transform(
+            string_split({{ document }}, ''),
+            lambda letter: case
+                when ascii(letter) between 1 and 31
+                    then {{ backslash() }} || printf('u%04x', ascii(letter))
+                else letter
+            end
+        ),
+        ''
+    )
 {%- endmacro %}
 {% macro spark__escaped_controls(document) -%}
-    case
-        when {{ matches(document, '[\u0001-\u001f]') }}
-            then array_join(
-                transform(
-                    split({{ document }}, ''),
-                    letter -> case
-                        when ascii(letter) between 1 and 31
-                            then {{ backslash() }} || 'u' || lpad(hex(ascii(letter)), 4, '0')
-                        else letter
-                    end
-                ),
-                ''
-            )
-        else {{ document }}
-    end
+    array_join(
+        transform(
+            split({{ document }}, ''),
+            letter -> case
+                when ascii(letter) between 1 and 31
+                    then {{ backslash() }} || 'u' || lpad(hex(ascii(letter)), 4, '0')
+                else letter
+            end
+        ),
+        ''
+    )
 {%- endmacro %}
 
 {# A JSON object of one key. #}
@@ -173,7 +165,12 @@
 
 {# The canonical JSON object with the listed keys (`a|b`, sorted) of another one. #}
 {% macro json_subset(document, keys) -%}
-    {{ return(adapter.dispatch('json_subset', 'meterhouse')(document, keys)) }}
+    {%- set subset_of = adapter.dispatch('json_subset', 'meterhouse') -%}
+    case
+        when {{ matches(document, '[\u0001-\u001f]') }}
+            then {{ subset_of(escaped_controls(document), keys) }}
+        else {{ subset_of(document, keys) }}
+    end
 {%- endmacro %}
 {% macro default__json_subset(document, keys) -%}
     case
@@ -184,7 +181,7 @@
                     string_split({{ keys }}, '|'),
                     lambda key:
                         {{ json_quote('key') }} || ':'
-                        || {{ json_quote("json_extract_string(" ~ escaped_controls(document) ~ ", '$.\"' || key || '\"')") }}
+                        || {{ json_quote("json_extract_string(" ~ document ~ ", '$.\"' || key || '\"')") }}
                 ),
                 ','
             ) || '}'
@@ -199,7 +196,7 @@
                     split({{ keys }}, '[|]'),
                     key ->
                         {{ json_quote('key') }} || ':'
-                        || {{ json_quote("get_json_object(" ~ escaped_controls(document) ~ ", '$[\\'' || key || '\\']')") }}
+                        || {{ json_quote("get_json_object(" ~ document ~ ", '$[\\'' || key || '\\']')") }}
                 ),
                 ','
             ) || '}'
