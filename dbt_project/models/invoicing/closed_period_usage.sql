@@ -34,7 +34,7 @@ products as (
 
 rates as (
 
-    select * from {{ ref('price_book_rates') }}
+    select * from {{ ref('closed_rates') }}
 
 ),
 
@@ -44,7 +44,7 @@ card_products as (
         price_book,
         rate_card_id,
         product_id
-    from rates
+    from {{ ref('price_book_rates') }}
 
 ),
 
@@ -100,9 +100,7 @@ final as (
             and closed_invoices.rate_card_id = rates.rate_card_id
             and products.product_id = rates.product_id
             and metered_usage.key_set = products.key_set
-            and {{ json_subset(
-                'metered_usage.pricing_group_values', 'rates.priced_keys'
-            ) }} = rates.pricing_group_values
+            and metered_usage.pricing_group_values = rates.usage_group_values
             and {{ is_in_window('metered_usage.usage_hour', 'rates') }}
 
 )
