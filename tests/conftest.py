@@ -36,6 +36,7 @@ def _views_of_another_company(tmp_path_factory: pytest.TempPathFactory) -> None:
         run_all(company, CLOSINGS[0])
         standing_views.keep_views_alone(company / "warehouse.duckdb")
 
+    standing_views.leave()
     standing_views.lend(
         lambda: (
             made_once(tmp_path_factory, "views", make) / "company" / "warehouse.duckdb"

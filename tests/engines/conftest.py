@@ -38,7 +38,6 @@ from tests.rating.random_contracts import (
     company_of,
     random_accounts,
 )
-from tests.standing_views import standing_views
 from tests.support import instant
 
 # August and September are closed, then October, when September's last events have come
@@ -165,10 +164,7 @@ def bill(sample: SampleCompany, folder: Path, target: str) -> BillingRun:
         check_workspace(run.workspace)
         land_usage(run)
         copy_operations(run)
-        with standing_views(run):
-            run.dbt.build(
-                BEFORE_CLOSE, (*READERS, "test_type:data")
-            ).raise_for_failures()
+        run.dbt.build(BEFORE_CLOSE, (*READERS, "test_type:data")).raise_for_failures()
         if not is_first:
             leave_dead_close(run)
         close_books(run)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestration.dbt_runner import Dbt
 from orchestration.workspace import Workspace
+from tests.standing_views import made_anew
 from tests.support import copy_of, rows
 
 TABLES = (
@@ -31,7 +32,8 @@ def test_a_plain_build_gives_the_same_rows(
     # The command built its drafts before its last close and dbt builds them after it,
     # so rating and drafts hold other periods; what people read is compared.
     plain = Dbt(Workspace.load(folder), variables={"as_of": "2026-11-02T00:00Z"})
-    plain.build().raise_for_failures()
+    with made_anew():
+        plain.build().raise_for_failures()
     after = contents(folder)
     facts = [
         name
@@ -56,6 +58,7 @@ def test_building_twice_and_from_nothing_changes_no_row(
     plain.build().raise_for_failures()
     once = contents(folder)
     books = rows(folder, "select * from books.closes order by as_of")
-    plain.build(full_refresh=True).raise_for_failures()
+    with made_anew():
+        plain.build(full_refresh=True).raise_for_failures()
     assert contents(folder) == once
     assert rows(folder, "select * from books.closes order by as_of") == books

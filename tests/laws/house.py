@@ -14,6 +14,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from orchestration.workspace import Workspace
+from tests.standing_views import borrow
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAWS = ("tag:law", "tag:check", "tag:law_after_publish")
@@ -41,6 +42,7 @@ class House:
         self.pristine = scratch / "pristine"
         self.parsed: dict[Path, Any] = {}
         self.errors: list[str] = []
+        borrow(workspace.warehouse)
 
     def dbt(self, *arguments: str, as_of: str, project: Path = PROJECT) -> Any:
         """Run dbt and return its result; raises when dbt itself breaks."""
@@ -53,8 +55,10 @@ class House:
             str(self.scratch / "target"),
             "--log-path",
             str(self.scratch / "logs"),
+            "--log-level",
+            "none",
             "--log-level-file",
-            "error",
+            "none",
             "--no-write-json",
         ]
         with _environment(self.directory):
@@ -67,7 +71,7 @@ class House:
                     manifest=self.parsed[project].deepcopy(), callbacks=[self._listen]
                 )
                 given = ["--vars", f"{{as_of: '{as_of}'}}"]
-                return _done(runner.invoke(["--quiet", *arguments, *places, *given]))
+                return _done(runner.invoke([*arguments, *places, *given]))
             finally:
                 # dbt would keep the file open for as long as this process lives.
                 DuckDBConnectionManager.env().close()

@@ -18,7 +18,7 @@ from orchestration.billing_run import (
     land_usage,
 )
 from orchestration.workspace import Workspace
-from tests.standing_views import standing_views
+from tests.standing_views import borrow
 from tests.support import instant, rows
 
 OCTOBER = "2026-10-01T00:00Z"
@@ -99,13 +99,13 @@ def run_metered(folder: Path, as_of: str, *, laws: bool = False) -> BillingRun:
     is what a run spends most of its time on."""
     run = BillingRun(Workspace.load(folder), instant(as_of), backfill=True)
     left_out = ("tag:law_after_publish",) if laws else ("test_type:data",)
-    with standing_views(run, borrowed=True):
-        check_workspace(run.workspace)
-        land_usage(run)
-        copy_operations(run)
-        run.dbt.build(BEFORE_CLOSE, (*READERS, *left_out)).raise_for_failures()
-        close_books(run)
-        run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
+    borrow(run.workspace.warehouse)
+    check_workspace(run.workspace)
+    land_usage(run)
+    copy_operations(run)
+    run.dbt.build(BEFORE_CLOSE, (*READERS, *left_out)).raise_for_failures()
+    close_books(run)
+    run.dbt.build(READERS, ("test_type:data",)).raise_for_failures()
     return run
 
 

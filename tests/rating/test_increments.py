@@ -24,6 +24,7 @@ from orchestration.billing_run import (
 )
 from orchestration.workspace import Workspace
 from tests.rating.reference_meter import Reading, increments
+from tests.standing_views import borrow
 from tests.support import rows
 
 AGGREGATIONS = (
@@ -154,6 +155,7 @@ def meter(folder: Path, name: str, events: list[Event]) -> BillingRun:
     lines = "".join(json.dumps(event) + "\n" for event in events)
     (folder / "events" / f"{name}.ndjson").write_text(lines)
     run = BillingRun(Workspace.load(folder), AS_OF.replace(tzinfo=UTC), backfill=True)
+    borrow(run.workspace.warehouse)
     check_workspace(run.workspace)
     land_usage(run)
     copy_operations(run)

@@ -13,13 +13,15 @@ import pytest
 
 from orchestration.billing_run import (
     BillingRun,
+    check_workspace,
     copy_operations,
     land_usage,
     landings_with_known_duplicates,
     usage_days_to_meter,
 )
 from orchestration.workspace import Workspace
-from tests.rating.metered import run_metered, write_company
+from tests.rating.metered import write_company
+from tests.standing_views import borrow
 from tests.support import instant, rows
 
 TABLES = (
@@ -57,14 +59,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "company"
 
 
+def meter(folder: Path, as_of: str) -> None:
+    """Land what waits and meter it; nothing here is billed."""
+    run = run_of(folder, as_of, backfill=True)
+    borrow(run.workspace.warehouse)
+    check_workspace(run.workspace)
+    land_usage(run)
+    copy_operations(run)
+    run.dbt.build(("+metering",), ("test_type:data",)).raise_for_failures()
+
+
 def found(folder: Path) -> dict[str, list[dict[str, Any]]]:
     return {
         table: rows(folder, f"select * from {table} order by all") for table in TABLES
     }
 
 
-def run_of(folder: Path, as_of: str) -> BillingRun:
-    return BillingRun(Workspace.load(folder), instant(as_of))
+def run_of(folder: Path, as_of: str, **settings: Any) -> BillingRun:
+    return BillingRun(Workspace.load(folder), instant(as_of), **settings)
 
 
 def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> None:
@@ -78,7 +90,7 @@ def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> Non
         ("c", "10-03T10:00", "-"),
         ("d", "10-03T10:00", "1?"),
     )
-    run_metered(folder, "2026-10-04")
+    meter(folder, "2026-10-04")
     # Again within the window, under another time; one without a value.
     land(
         folder,
@@ -87,7 +99,7 @@ def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> Non
         ("e", "10-05T11:00", "5"),
         ("f", "10-05T12:00", "-"),
     )
-    run_metered(folder, "2026-10-06")
+    meter(folder, "2026-10-06")
     assert landings_with_known_duplicates(run_of(folder, "2026-10-06")) is not None
     # More than 34 days after the first landing, less after the second: b is an event of
     # its own again, a and e are not.
@@ -99,7 +111,7 @@ def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> Non
         ("e", "11-08T12:00", "5"),
         ("g", "11-09T00:30", "7"),
     )
-    run_metered(folder, "2026-11-08T23:40")
+    meter(folder, "2026-11-08T23:40")
     by_landing = found(folder)
 
     duplicates = {
@@ -122,28 +134,28 @@ def test_new_landings_are_held_against_what_they_can_repeat(folder: Path) -> Non
         Workspace.load(folder), instant("2026-11-08T23:40"), full_refresh=True
     )
     everything.dbt.build(
-        ("+metering",), ("test_type:data", "test_type:unit"), full_refresh=True
+        ("+metering",), ("test_type:data",), full_refresh=True
     ).raise_for_failures()
     assert found(folder) == by_landing
 
     # The same landings once more find nothing new.
-    run_metered(folder, "2026-11-08T23:40")
+    meter(folder, "2026-11-08T23:40")
     assert found(folder) == by_landing
 
 
 def test_another_window_looks_at_everything(folder: Path) -> None:
     """Landed 5 days apart: a duplicate within 34 days, an event of its own within 2."""
     land(folder, "first", ("a", "10-01T10:00", "1"))
-    run_metered(folder, "2026-10-02")
+    meter(folder, "2026-10-02")
     # A file of the same content would not be landed at all.
     land(folder, "second", ("a", "10-01T10:00", "1.0"))
-    run_metered(folder, "2026-10-07")
+    meter(folder, "2026-10-07")
     assert len(found(folder)["metering.usage_duplicates"]) == 1
 
     (folder / "meterhouse.yml").write_text("window_days: 2\n")
     assert landings_with_known_duplicates(run_of(folder, "2026-10-07")) is None
     assert usage_days_to_meter(run_of(folder, "2026-10-07")) is None
-    run_metered(folder, "2026-10-07")
+    meter(folder, "2026-10-07")
     assert found(folder)["metering.usage_duplicates"] == []
     (metered,) = found(folder)["metering.metered_usage"]
     assert metered["event_count"] == 2
@@ -156,33 +168,33 @@ def test_another_window_looks_at_everything(folder: Path) -> None:
 def test_an_event_of_the_next_hours_is_accounted_for(folder: Path) -> None:
     """At 23:30 usage may be ahead by an hour, and the hour lies in the next day."""
     land(folder, "first", ("a", "10-01T10:00", "1"))
-    run_metered(folder, "2026-10-02T23:30")
+    meter(folder, "2026-10-02T23:30")
     days = usage_days_to_meter(run_of(folder, "2026-10-02T23:30"))
     assert days == (date(2026, 10, 2), date(2026, 10, 3))
     land(folder, "second", ("b", "10-03T00:15", "1"))
-    run_metered(folder, "2026-10-02T23:30")
+    meter(folder, "2026-10-02T23:30")
     for _ in range(2):
         assert [
             (row["transaction_id"], row["reason"])
             for row in found(folder)["metering.unmetered_events"]
         ] == [("b", "after_as_of")]
-        run_metered(folder, "2026-10-02T23:30")
+        meter(folder, "2026-10-02T23:30")
 
 
 def test_each_table_of_the_days_has_a_build_of_its_own(folder: Path) -> None:
     """What died between two tables is made again, whatever the other one remembers."""
     land(folder, "first", ("a", "10-01T10:00", "1"))
-    run_metered(folder, "2026-10-02")
+    meter(folder, "2026-10-02")
     land(folder, "second", ("b", "09-20T10:00", "-"))
     run = run_of(folder, "2026-10-03")
     land_usage(run)
     copy_operations(run)
     run.dbt.build(
-        ("metered_usage", "usage_duplicates"), ("test_type:data", "test_type:unit")
+        ("metered_usage", "usage_duplicates"), ("test_type:data",)
     ).raise_for_failures()
     days = usage_days_to_meter(run_of(folder, "2026-10-03"))
     assert days == (date(2026, 9, 20), date(2026, 10, 4))
-    run_metered(folder, "2026-10-03")
+    meter(folder, "2026-10-03")
     assert len(found(folder)["metering.usage_rejections"]) == 1
 
     with duckdb.connect(str(folder / "warehouse.duckdb")) as warehouse:
