@@ -368,8 +368,9 @@ def test_late_usage_meets_the_seats_that_were_billed(november: Path) -> None:
 
 def test_closed_seats_stay_what_they_were(october: Path, tmp_path: Path) -> None:
     """Other seats, prices and names in October, after its close: its lines are what
-    they were, late usage is reproduced, and a check says which seats are not the billed
-    ones. The third seat of team comes with six others: nine in place of four."""
+    they were, late usage is reproduced, and checks say which seats are not the billed
+    ones, or never were. The third seat of team comes with six others: nine in place of
+    four. Of four new subscriptions two had no price in October, or no seat."""
     folder = copy_of(october, tmp_path / "company")
     before = rows(folder, CLOSED)
     for name, old, new in (
@@ -381,6 +382,7 @@ def test_closed_seats_stay_what_they_were(october: Path, tmp_path: Path) -> None
         path = folder / "catalog" / f"{name}.csv"
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
+    date_back(folder)
     late = calls("late", "2026-10-20T10:00:00Z", 5)
     (folder / "events" / "november.ndjson").write_text(late)
     run = BillingRun(Workspace.load(folder), instant("2026-11-03"), backfill=True)
@@ -391,11 +393,41 @@ def test_closed_seats_stay_what_they_were(october: Path, tmp_path: Path) -> None
     run.dbt.build(("+late_usage", "+invoice_lines"), ("test_type:data",))
     assert rows(folder, CLOSED) == before
     assert rows(folder, LATE) == CORRECTED
-    result = run.dbt.build(("check_billed_seats_stand",))
-    assert [node.name for node in result.failed] == ["check_billed_seats_stand"]
+    checks = ["check_billed_seats_stand", "check_no_subscription_is_dated_back"]
+    result = run.dbt.test(checks)
+    assert sorted(node.name for node in result.failed) == checks
     found = rows(
         folder,
         "select subscription_id, billed_seats, seats "
         "from test_failures.check_billed_seats_stand order by 1",
     )
     assert [tuple(row.values()) for row in found] == [("late", 1, 3), ("team", 4, 9)]
+    unbilled = rows(
+        folder,
+        "select subscription_id, seats "
+        "from test_failures.check_no_subscription_is_dated_back order by 1",
+    )
+    assert [tuple(row.values()) for row in unbilled] == [("back", 2), ("new", 1)]
+
+
+def date_back(folder: Path) -> None:
+    """Subscriptions of a product with a price in October and of new ones, written down
+    in November."""
+    products = [{"product_id": p, "name": p} for p in ("new", "newer")]
+    append(
+        folder, "products", [{**p, "product_type": "SUBSCRIPTION"} for p in products]
+    )
+    prices = [rate("plain", "new", "5"), rate("plain", "newer", "5")]
+    prices[1]["starting_at"] = NOVEMBER
+    append(folder, "rates", prices)
+    for name, product, since, count in (
+        ("back", "pro", "2026-10-15T00:00Z", "2"),
+        ("later", "pro", NOVEMBER, "1"),
+        ("new", "new", OCTOBER, "1"),
+        ("newer", "newer", OCTOBER, "1"),
+    ):
+        subscription = {"subscription_id": name, "contract_id": "whole", "name": name}
+        subscription |= {"product_id": product, "collection_schedule": "ARREARS"}
+        append(folder, "subscriptions", [{**subscription, "starting_at": since}])
+        quantity = {"subscription_id": name, "starting_at": since, "quantity": count}
+        append(folder, "subscription_quantities", [quantity])
