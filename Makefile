@@ -47,7 +47,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project
+	$(BIN)/sqlfluff lint --processes $(WORKERS) dbt_project
 
 soak: setup
 	METERHOUSE_SOAK=1 $(BIN)/python -m pytest -m soak

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.billing_run import BillingRun, copy_operations, land_usage
 from orchestration.demo import enter_by_hand
 from orchestration.sample_company import SampleCompany, generate, stage
 from orchestration.workspace import Workspace
@@ -33,7 +34,10 @@ def _views_of_another_company(tmp_path_factory: pytest.TempPathFactory) -> None:
             '{"transaction_id": "1", "customer_id": "acme", "event_type": "acme", '
             '"timestamp": "2026-09-01T12:00:00Z"}'
         )
-        run_all(company, CLOSINGS[0])
+        run = BillingRun(Workspace.load(company), instant(CLOSINGS[0]))
+        land_usage(run)
+        copy_operations(run)
+        run.dbt.build((), ("resource_type:test",)).raise_for_failures()
         standing_views.keep_views_alone(company / "warehouse.duckdb")
 
     standing_views.leave()

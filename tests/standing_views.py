@@ -96,7 +96,7 @@ class _Runner(ModelRunner):
         )
 
     def _stands(self, node: Any, manifest: Any) -> bool:
-        if self.adapter.type() != "duckdb" or not is_constant(node, manifest):
+        if not is_constant(node, manifest):
             return False
         with self.adapter.connection_named(f"{node.unique_id} stands", node):
             there = self.adapter.get_relation(node.database, node.schema, node.alias)

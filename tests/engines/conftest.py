@@ -64,7 +64,7 @@ SHARED_IDS = (
 
 # Small data on a warm-up: the optimizing compiler would cost more than it gives. On its
 # own, the quick one keeps 48 MB of code and interprets what comes once they are full.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
+QUICK_JAVA = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 
 AGGREGATIONS = ("MAX", "MIN", "LATEST", "UNIQUE", "AVG", "TIME_WEIGHTED_SUM")
 

@@ -1,7 +1,7 @@
 """docs/ledger.md tells the truth: every query runs, every answer is what it says.
 
-The company is the sample's smallest: what the page tells is laid down by hand, and is
-the same in a company of any size. After a change of the figures look at the difference
+What the page tells is laid down by hand, and is the same in a sample company of any
+size. After a change of the figures look at the difference
 and run `python -m tests.exports.render_finance_page`.
 """
 
@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.demo import CLOSINGS, START, enter_by_hand
-from orchestration.sample_company import correction, generate, stage
-from orchestration.workspace import Workspace
+from orchestration.demo import START
+from orchestration.sample_company import correction
 from tests.exports.finance_page import (
     LEDGER_PAGE,
     Question,
@@ -25,24 +24,15 @@ from tests.exports.finance_page import (
     shuffle,
     table_text,
 )
-from tests.support import run_all
 
 QUESTIONS = questions(LEDGER_PAGE)
 NAMES = [f"{number}-{q.title[:30]}" for number, q in enumerate(QUESTIONS)]
 
 
 @pytest.fixture(scope="module")
-def finance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finance(sample_workspace: Path) -> Path:
     """What finance has after the demo's three months."""
-    folder = tmp_path_factory.mktemp("ledger")
-    company = folder / "company"
-    company.mkdir()
-    sample = generate(folder / "sample", events=1_000, customers=16)
-    for closing in CLOSINGS:
-        stage(sample.directory, company, closing)
-        run_all(company, f"{closing:%Y-%m-%d}")
-        enter_by_hand(Workspace.load(company), closing)
-    return company / "finance.duckdb"
+    return sample_workspace / "finance.duckdb"
 
 
 @pytest.fixture(scope="module")

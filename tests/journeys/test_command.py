@@ -12,6 +12,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner, Result
+
+from orchestration.cli import app
+from tests.support import copy_of
 
 METERHOUSE = Path(sys.executable).with_name("meterhouse")
 
@@ -38,10 +42,17 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter workspace, before its first run."""
     folder = tmp_path_factory.mktemp("command") / "acme"
     made = meterhouse("init", str(folder))
     assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def started(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_of(fresh, tmp_path_factory.mktemp("started") / "acme")
     done = meterhouse("run", "--workspace", str(folder))
     assert done.returncode == 0, done.stderr
     assert "Invoices" in done.stdout
@@ -80,29 +91,34 @@ def test_status_and_reconcile_speak_of_the_last_run(started: Path) -> None:
     assert "Last build" in status.stdout
 
 
+def command(*arguments: str) -> Result:
+    """The command in this process, where Dagster starts once for all of them."""
+    return CliRunner().invoke(app, arguments)
+
+
 def test_close_publish_and_reconcile_one_by_one(started: Path, tmp_path: Path) -> None:
     folder = tmp_path / "acme"
     shutil.copytree(started, folder)
     later = f"{datetime.now(UTC) + timedelta(days=62):%Y-%m-%dT00:00Z}"
     before = closes(folder)
-    assert meterhouse("close", "-w", str(folder), "--as-of", later).returncode == 0
+    assert command("close", "-w", str(folder), "--as-of", later).exit_code == 0
     assert closes(folder) == before + 1
     invoice_id = billed_invoice(folder)
     decided = ("-w", str(folder), "--reason", "check", "--actor", "ann")
-    assert meterhouse("hold", "inv_unknown", *decided).returncode == 1
-    held = meterhouse("hold", invoice_id, *decided)
-    assert held.returncode == 0, held.stderr
-    assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
-    assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
+    assert command("hold", "inv_unknown", *decided).exit_code == 1
+    held = command("hold", invoice_id, *decided)
+    assert held.exit_code == 0, held.stderr
+    assert command("publish", "-w", str(folder), "--as-of", later).exit_code == 0
+    assert command("load", "-w", str(folder), "--as-of", later).exit_code == 0
     assert external_status(folder, invoice_id) == "DRAFT"
-    assert meterhouse("release", invoice_id, *decided).returncode == 0
-    assert meterhouse("publish", "-w", str(folder), "--as-of", later).returncode == 0
-    assert meterhouse("load", "-w", str(folder), "--as-of", later).returncode == 0
+    assert command("release", invoice_id, *decided).exit_code == 0
+    assert command("publish", "-w", str(folder), "--as-of", later).exit_code == 0
+    assert command("load", "-w", str(folder), "--as-of", later).exit_code == 0
     assert external_status(folder, invoice_id) == "PAID"
-    too_late = meterhouse("hold", invoice_id, *decided)
-    assert too_late.returncode == 1 and "sent already" in too_late.stderr
-    reconciled = meterhouse("reconcile", "-w", str(folder), "--as-of", later)
-    assert reconciled.returncode == 0
+    too_late = command("hold", invoice_id, *decided)
+    assert too_late.exit_code == 1 and "sent already" in too_late.stderr
+    reconciled = command("reconcile", "-w", str(folder), "--as-of", later)
+    assert reconciled.exit_code == 0
 
 
 def warehouse_value(folder: Path, query: str) -> Any:
@@ -175,10 +191,9 @@ def append(folder: Path, name: str, again: str) -> None:
 
 @pytest.mark.parametrize("mistake", BAD_WORKSPACES)
 def test_a_bad_workspace_stops_with_one_message_and_nothing_written(
-    mistake: str, tmp_path: Path
+    mistake: str, fresh: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "acme"
-    assert meterhouse("init", str(folder)).returncode == 0
+    folder = copy_of(fresh, tmp_path / "acme")
     spoil, message = BAD_WORKSPACES[mistake]
     spoil(folder)
     before = tree(folder)
