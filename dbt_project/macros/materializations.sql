@@ -10,7 +10,11 @@
     {% if existing is not none and not existing.is_view %}
         {% do adapter.drop_relation(existing) %}
     {% endif %}
+    {% if config.get('contract').enforced %}
+        {{ get_assert_columns_equivalent(sql) }}
+    {% endif %}
     {% call statement('main') %}
+        {{ config.get('sql_header', '') }}
         create or replace view {{ target }} as (
             {{ sql }}
         )

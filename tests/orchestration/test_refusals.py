@@ -13,6 +13,7 @@ import pytest
 from orchestration.billing_run import BillingRun, open_sandbox
 from orchestration.execution import BILLING_JOB, RunSettings
 from orchestration.workspace import Workspace
+from tests.standing_views import made_anew
 from tests.support import copy_of, instant, run_until_close
 
 AS_OF = "2026-11-14"
@@ -127,7 +128,8 @@ def test_a_failed_table_stops_what_comes_after_it(
         "select * replace ('a lot' as quantity) from metering.metered_usage",
     )
 
-    failed = launch(definitions, folder, "2026-11-20")
+    with made_anew():
+        failed = launch(definitions, folder, "2026-11-20")
 
     assert not failed.success
     steps = {
