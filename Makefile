@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-# Test files are shared out over this many processes.
-WORKERS ?= 2
+# Test files are shared out over this many processes: two, up to four where there are cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, max(2, os.cpu_count() or 2)))')
 BIN := $(VENV)/bin
 # Java brings the second engine: its tests run where it is found.
 LOCK := $(if $(shell command -v java 2>/dev/null),requirements-spark.lock,requirements.lock)
